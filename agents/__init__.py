@@ -1,0 +1,1 @@
+"""Event-driven agents that find signals; they have never heard of Discord."""

@@ -1,0 +1,1 @@
+"""One HTTP client for every source: address guard, size caps, deadlines, validators."""

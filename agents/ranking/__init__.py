@@ -1,0 +1,1 @@
+"""Scoring, deduplicating and merging: pure functions over signals."""

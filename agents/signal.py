@@ -1,0 +1,121 @@
+"""The values that everything here is about: a signal, where it stands elsewhere, and the timeframe asked for."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An aware moment, always turned to UTC."""
+
+UnitInterval = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Frozen(BaseModel):
+    """A value: immutable, JSON round-trip, fields of a newer version ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Timeframe(StrEnum):
+    """How far back a question looks, as people type it."""
+
+    HOUR = "1h"
+    SIX_HOURS = "6h"
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+    @property
+    def delta(self) -> timedelta:
+        """Its length."""
+        return _LENGTHS[self]
+
+    @property
+    def label(self) -> str:
+        """In words, as in "the last 6 hours"."""
+        return _LABELS[self]
+
+
+_LENGTHS = {
+    Timeframe.HOUR: timedelta(hours=1),
+    Timeframe.SIX_HOURS: timedelta(hours=6),
+    Timeframe.DAY: timedelta(hours=24),
+    Timeframe.WEEK: timedelta(days=7),
+    Timeframe.MONTH: timedelta(days=30),
+}
+_LABELS = {
+    Timeframe.HOUR: "last hour",
+    Timeframe.SIX_HOURS: "last 6 hours",
+    Timeframe.DAY: "last 24 hours",
+    Timeframe.WEEK: "last 7 days",
+    Timeframe.MONTH: "last 30 days",
+}
+
+
+class Engagement(Frozen):
+    """What a source counts about an item, each at least 0; what it does not tell is None, never 0.
+
+    ``points`` is the source's main vote (Reddit score, HN points, X likes); it may be negative on no source.
+    """
+
+    points: int | None = Field(default=None, ge=0)
+    comments: int | None = Field(default=None, ge=0)
+    shares: int | None = Field(default=None, ge=0)
+    views: int | None = Field(default=None, ge=0)
+
+    @property
+    def known(self) -> bool:
+        """Whether the source told anything at all."""
+        return (self.points, self.comments, self.shares, self.views) != (None, None, None, None)
+
+
+class ScoreParts(Frozen):
+    """Why a signal has its score: each part in [0, 1] or None where unknown, and the formula's version."""
+
+    engagement: UnitInterval | None = None
+    recency: UnitInterval | None = None
+    relevance: UnitInterval | None = None
+    formula: int = 1
+
+
+class AlsoIn(Frozen):
+    """The same story somewhere else: which source, the place within it (``r/python``), its address and votes."""
+
+    source: str
+    origin: str | None = None
+    url: str
+    points: int | None = None
+
+
+class Signal(Frozen):
+    """One item worth knowing.
+
+    All texts are plain (no markup, control or bidirectional characters, see ``agents.text``) but not escaped
+    for any display.
+    """
+
+    id: str
+    """Stable per source: ``reddit:t3_abc``, ``hackernews:123``; the same item always has the same one."""
+    source: str
+    title: str
+    url: str
+    """Canonical http or https address of what the item is about."""
+    discussion_url: str | None = None
+    """Where people talk about it, when that is another page than ``url``."""
+    origin: str | None = None
+    """The place within the source: ``r/python``, a feed's title."""
+    author: str | None = None
+    excerpt: str | None = None
+    timestamp: UtcDatetime
+    engagement: Engagement = Engagement()
+    nsfw: bool = False
+    score: UnitInterval = 0.0
+    parts: ScoreParts = ScoreParts()
+    also_in: tuple[AlsoIn, ...] = ()
