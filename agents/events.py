@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
+from agents import telemetry
 from agents.signal import Frozen, Signal, Timeframe, UnitInterval, UtcDatetime
 
 
@@ -32,8 +33,8 @@ class Event(Frozen):
     event_id: str = Field(default_factory=new_id)
     occurred_at: UtcDatetime = Field(default_factory=utc_now)
     schema_version: int = 1
-    traceparent: str | None = None
-    """W3C Trace Context header of the span that emitted it; filled by the emitter (``telemetry.traceparent``)."""
+    traceparent: str | None = Field(default_factory=telemetry.traceparent)
+    """W3C Trace Context header of the span in which it was made; None outside any trace."""
 
 
 class SourceRequest(Frozen):

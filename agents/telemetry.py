@@ -16,8 +16,16 @@ _TRACER = trace.get_tracer("signals_scout")
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The structlog logger of that name, on top of the standard library's, so that caplog and handlers see it."""
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    """The standard library's logger of that name, spoken to in structlog's way: an event and its fields.
+
+    The fields travel as the record's extras, so any handler can use them; ``set_up_logging`` renders them.
+    """
+    bound: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[structlog.stdlib.filter_by_level, _add_trace_id, structlog.stdlib.render_to_log_kwargs],
+        cache_logger_on_first_use=True,
+    )
     return bound
 
 
@@ -92,34 +100,22 @@ def _fresh_context_if_no_sdk() -> otel_context.Context | None:
 
 def set_up_logging(level: str, *, as_json: bool) -> None:
     """Send every log line, ours and the libraries', to stderr in one form, each with its trace's id."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_trace_id,
-    ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.stdlib.ExtraAdder(),
+                _add_trace_id,
             ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
     root = logging.getLogger()
@@ -128,7 +124,8 @@ def set_up_logging(level: str, *, as_json: bool) -> None:
 
 
 def _add_trace_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    current = trace_id()
-    if current is not None:
-        event["trace_id"] = current
+    if "trace_id" not in event:
+        current = trace_id()
+        if current is not None:
+            event["trace_id"] = current
     return event

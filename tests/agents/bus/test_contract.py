@@ -1,0 +1,273 @@
+"""What every event bus promises; run over each implementation."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from agents.bus import EventBus
+from agents.bus.memory import MemoryBus
+from agents.errors import BusClosed, BusFull, WrongEvent
+from agents.events import (
+    SIGNALS_PROGRESS,
+    SIGNALS_REQUESTED,
+    WORKFLOW_STARTED,
+    Event,
+    Requester,
+    SignalsRequested,
+    WorkflowStarted,
+)
+
+Errors = list[tuple[str, Event, BaseException]]
+MakeBus = Callable[..., EventBus]
+
+
+@pytest.fixture
+def errors() -> Errors:
+    return []
+
+
+@pytest.fixture(params=["memory"])
+async def make_bus(request: pytest.FixtureRequest, errors: Errors) -> AsyncIterator[MakeBus]:
+    made: list[EventBus] = []
+
+    def make(**settings: Any) -> EventBus:
+        bus = MemoryBus(on_error=lambda topic, event, error: errors.append((topic.name, event, error)), **settings)
+        made.append(bus)
+        return bus
+
+    yield make
+    for bus in made:
+        await bus.drain(0.0)
+
+
+def started() -> WorkflowStarted:
+    return WorkflowStarted(query="rust")
+
+
+async def test_every_handler_of_the_topic_gets_the_event_and_no_other_does(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    seen: list[tuple[str, Event]] = []
+
+    async def first(event: WorkflowStarted) -> None:
+        seen.append(("first", event))
+
+    async def second(event: WorkflowStarted) -> None:
+        seen.append(("second", event))
+
+    async def other(event: SignalsRequested) -> None:
+        seen.append(("other", event))
+
+    bus.subscribe(WORKFLOW_STARTED, first)
+    bus.subscribe(WORKFLOW_STARTED, second)
+    bus.subscribe(SIGNALS_REQUESTED, other)
+    event = started()
+    await bus.emit(WORKFLOW_STARTED, event)
+    await bus.settled()
+    assert seen == [("first", event), ("second", event)]
+
+
+async def test_handlers_of_one_event_run_concurrently(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    barrier = asyncio.Barrier(3)
+
+    async def meet(event: WorkflowStarted) -> None:
+        await barrier.wait()
+
+    for _ in range(3):
+        bus.subscribe(WORKFLOW_STARTED, meet)
+    await bus.emit(WORKFLOW_STARTED, started())
+    async with asyncio.timeout(1):
+        await bus.settled()
+
+
+async def test_a_failing_handler_harms_no_other_and_is_reported_with_its_traceback(
+    make_bus: MakeBus, errors: Errors, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = make_bus()
+    seen: list[Event] = []
+
+    async def broken(event: WorkflowStarted) -> None:
+        raise LookupError("broken on purpose")
+
+    async def sound(event: WorkflowStarted) -> None:
+        seen.append(event)
+
+    bus.subscribe(WORKFLOW_STARTED, broken)
+    bus.subscribe(WORKFLOW_STARTED, sound)
+    event = started()
+    with caplog.at_level(logging.ERROR, "agents.bus"):
+        await bus.emit(WORKFLOW_STARTED, event)
+        await bus.settled()
+    assert seen == [event]
+    assert [(topic, failed, type(error)) for topic, failed, error in errors] == [
+        ("workflow:started", event, LookupError)
+    ]
+    assert errors[0][2].__traceback__ is not None
+    assert len(caplog.records) == 1
+
+
+async def test_a_handler_that_cancels_itself_does_not_vanish(make_bus: MakeBus, errors: Errors) -> None:
+    bus = make_bus()
+
+    async def gone(event: WorkflowStarted) -> None:
+        raise asyncio.CancelledError
+
+    bus.subscribe(WORKFLOW_STARTED, gone)
+    await bus.emit(WORKFLOW_STARTED, started())
+    await bus.settled()
+    assert [type(error) for _, _, error in errors] == [asyncio.CancelledError]
+
+
+async def test_a_hanging_handler_is_cancelled_reported_and_holds_up_nobody(make_bus: MakeBus, errors: Errors) -> None:
+    bus = make_bus(handler_timeout_s=0.02)
+    seen: list[Event] = []
+
+    async def hangs(event: WorkflowStarted) -> None:
+        await asyncio.Event().wait()
+
+    async def sound(event: WorkflowStarted) -> None:
+        seen.append(event)
+
+    bus.subscribe(WORKFLOW_STARTED, hangs)
+    bus.subscribe(WORKFLOW_STARTED, sound)
+    async with asyncio.timeout(1):
+        await bus.emit(WORKFLOW_STARTED, started())
+        await asyncio.sleep(0)
+        assert len(seen) == 1
+        await bus.emit(WORKFLOW_STARTED, started())
+        await bus.settled()
+    assert [type(error) for _, _, error in errors] == [TimeoutError, TimeoutError]
+    assert "hangs" in str(errors[0][2])
+
+
+async def test_an_error_hook_that_fails_is_logged_and_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(topic: object, event: Event, error: BaseException) -> None:
+        raise RuntimeError("hook")
+
+    bus = MemoryBus(on_error=hook)
+
+    async def broken(event: WorkflowStarted) -> None:
+        raise LookupError
+
+    bus.subscribe(WORKFLOW_STARTED, broken)
+    with caplog.at_level(logging.ERROR, "agents.bus"):
+        await bus.emit(WORKFLOW_STARTED, started())
+        await bus.settled()
+    assert len(caplog.records) == 2
+    assert await bus.drain(0.1)
+
+
+async def test_a_wrong_payload_is_refused_where_it_is_emitted(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    with pytest.raises(WrongEvent, match="SignalsRequested, not WorkflowStarted"):
+        await bus.emit(SIGNALS_REQUESTED, started())  # type: ignore[misc]
+    with pytest.raises(WrongEvent):
+        await bus.emit(SIGNALS_PROGRESS, {"request_id": "1"})  # type: ignore[misc]
+
+
+async def test_the_emitter_waits_for_room_and_then_is_told_who_had_none(make_bus: MakeBus) -> None:
+    bus = make_bus(max_pending=2)
+    gate = asyncio.Event()
+    seen: list[Event] = []
+
+    async def slow(event: WorkflowStarted) -> None:
+        await gate.wait()
+
+    async def quick(event: WorkflowStarted) -> None:
+        seen.append(event)
+
+    bus.subscribe(WORKFLOW_STARTED, slow)
+    bus.subscribe(WORKFLOW_STARTED, quick)
+    await bus.emit(WORKFLOW_STARTED, started())
+    await bus.emit(WORKFLOW_STARTED, started())
+    await asyncio.sleep(0)
+    with pytest.raises(BusFull, match="slow"):
+        await bus.emit(WORKFLOW_STARTED, started(), timeout_s=0.01)
+    assert len(seen) == 3  # the handler with room had it all the same
+
+    waiting = asyncio.create_task(bus.emit(WORKFLOW_STARTED, started(), timeout_s=1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    gate.set()
+    await waiting
+    await bus.settled()
+
+
+async def test_an_emitter_cancelled_while_it_waits_for_room_leaves_no_trace(make_bus: MakeBus) -> None:
+    bus = make_bus(max_pending=1)
+    gate = asyncio.Event()
+    seen: list[Event] = []
+
+    async def slow(event: WorkflowStarted) -> None:
+        seen.append(event)
+        await gate.wait()
+
+    bus.subscribe(WORKFLOW_STARTED, slow)
+    await bus.emit(WORKFLOW_STARTED, started())
+    waiting = asyncio.create_task(bus.emit(WORKFLOW_STARTED, started(), timeout_s=1))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    gate.set()
+    await bus.settled()
+    await bus.emit(WORKFLOW_STARTED, started())
+    await bus.settled()
+    assert len(seen) == 2
+
+
+async def test_a_cancelled_subscription_gets_nothing_more(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    seen: list[Event] = []
+
+    async def handler(event: WorkflowStarted) -> None:
+        seen.append(event)
+
+    subscription = bus.subscribe(WORKFLOW_STARTED, handler)
+    await bus.emit(WORKFLOW_STARTED, started())
+    subscription.cancel()
+    subscription.cancel()
+    await bus.emit(WORKFLOW_STARTED, started())
+    await bus.settled()
+    assert len(seen) == 1
+
+
+async def test_drain_lets_handlers_finish_and_emit_and_then_closes(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    seen: list[str] = []
+
+    async def on_requested(event: SignalsRequested) -> None:
+        await asyncio.sleep(0.01)
+        await bus.emit(WORKFLOW_STARTED, started())
+
+    async def on_started(event: WorkflowStarted) -> None:
+        seen.append("started")
+
+    bus.subscribe(SIGNALS_REQUESTED, on_requested)
+    bus.subscribe(WORKFLOW_STARTED, on_started)
+    await bus.emit(SIGNALS_REQUESTED, SignalsRequested(requester=Requester(kind="test")))
+    assert await bus.drain(1.0)
+    assert seen == ["started"]
+    with pytest.raises(BusClosed):
+        await bus.emit(WORKFLOW_STARTED, started())
+
+
+async def test_drain_cancels_what_does_not_finish_in_time(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    ended: list[str] = []
+
+    async def hangs(event: WorkflowStarted) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    subscription = bus.subscribe(WORKFLOW_STARTED, hangs)
+    await bus.emit(WORKFLOW_STARTED, started())
+    await asyncio.sleep(0)
+    subscription.cancel()
+    assert not await bus.drain(0.01)
+    assert ended == ["cancelled"]
