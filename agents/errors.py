@@ -21,6 +21,7 @@
         ├── AttemptTimeout             one attempt took too long
         ├── BadStatus                  an HTTP status that is no answer
         │   ├── RateLimited            429, or told to wait
+        │   │   └── OwnLimit           held back by us, before anything was sent
         │   ├── AccessDenied           401, 403, or a block page
         │   ├── NotFound               404, 410
         │   └── UpstreamFailed         5xx
@@ -86,10 +87,12 @@ class SourceError(ScoutError):
 
     ``retryable``: another attempt may succeed. ``retry_after_s``: seconds after which it may, when known.
     ``trips``: whether it speaks of the upstream's health and so counts for the circuit breaker.
+    ``sent``: whether the upstream was asked at all; an error that never got there says nothing about its health.
     """
 
     retryable = False
     trips = False
+    sent = True
 
     def __init__(self, sentence: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(sentence)
@@ -107,13 +110,19 @@ class BudgetSpent(SourceError):
 class CircuitOpen(SourceError):
     """The upstream failed repeatedly and is left alone until ``retry_after_s`` has passed."""
 
+    sent = False
+
 
 class DeadlineExceeded(SourceError):
     """No answer within the time that the whole request had."""
 
+    sent = False
+
 
 class AddressRefused(SourceError):
     """An address that must not be connected to: private, loopback, link-local, or a forbidden scheme or port."""
+
+    sent = False
 
 
 class Unreachable(SourceError):
@@ -142,6 +151,13 @@ class RateLimited(BadStatus):
     """The upstream, or our own limit on it, asks to wait; ``retry_after_s`` says how long when known."""
 
     retryable = True
+
+
+class OwnLimit(RateLimited):
+    """Held back by our own limit or pause for the host; asking again before ``retry_after_s`` would not help."""
+
+    retryable = False
+    sent = False
 
 
 class AccessDenied(BadStatus):

@@ -1,0 +1,306 @@
+"""Where the layers around one source call are stacked, outer to inner.
+
+::
+
+    ScanGuard.scan     the waiter's own deadline
+                       cache with single flight
+                       the fetch's deadline (configured, never a waiter's)
+    source.scan        uses, for each request,
+    GuardedFetch.get   retry
+                       circuit breaker, one per source and upstream host
+                       limiter, one per upstream host
+                       attempt time-out
+    raw fetch
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from opentelemetry.trace import Span
+
+from agents.errors import (
+    AttemptTimeout,
+    BudgetSpent,
+    CircuitOpen,
+    DeadlineExceeded,
+    RateLimited,
+    SourceError,
+)
+from agents.events import SourceStatus
+from agents.fetch.request import Fetch, Request, Response
+from agents.resilience.breaker import Breakers, StateListener
+from agents.resilience.cache import Cache, Cached, CacheState
+from agents.resilience.limiter import HostLimiter, upstream_host
+from agents.resilience.retry import RetryPolicy, replace_retry_log, retrying
+from agents.signal import Timeframe
+from agents.source import HostLimit, Question, Scan, Source
+from agents.telemetry import logger, span
+
+_log = logger("agents.resilience.guard")
+
+_LIMIT_BUCKETS = (10, 25, 50, 100)
+"""Questions are asked for one of these many items, so that near limits share an answer. 10 is the default, and
+what X can be asked for at least: it bills every item."""
+_FETCHING = 0.9
+"""The part of a scan's time that its requests may use. The rest is the source's own, to read what it got: when one
+of its requests hangs to the end, what the others brought still counts."""
+_STALE_FOR_S = 24 * 3600.0
+
+Key = tuple[str, frozenset[tuple[str, str]], str | None, Timeframe, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ResilienceConfig:
+    """Every setting of the layers that an operator or an agent decides."""
+
+    timeout_s: float = 30.0
+    """For one scan with all its requests and their attempts."""
+    retry_attempts: int = 3
+    cache_enabled: bool = True
+    """False: nothing is kept, but equal questions at the same time are still one scan."""
+    cache_ttl_s: float = 300.0
+    cache_max_entries: int = 2048
+    failure_threshold: int = 5
+    recovery_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedScan:
+    """A source's answer, how it was come by, its age, and for a stale one the error that it stands in for."""
+
+    scan: Scan
+    state: CacheState
+    age_s: float
+    error: SourceError | None = None
+
+    @property
+    def status(self) -> SourceStatus:
+        """What a report says of it."""
+        if self.state is CacheState.STALE:
+            return SourceStatus.STALE
+        if self.state is CacheState.HIT:
+            return SourceStatus.CACHED
+        return SourceStatus.OK if self.scan.signals else SourceStatus.EMPTY
+
+
+def status_of(error: SourceError) -> SourceStatus:
+    """What a report says of a source that failed with this: limited, timed out or failed."""
+    if isinstance(error, RateLimited | CircuitOpen | BudgetSpent):
+        return SourceStatus.LIMITED
+    if isinstance(error, DeadlineExceeded | AttemptTimeout):
+        return SourceStatus.TIMED_OUT
+    return SourceStatus.FAILED
+
+
+class GuardedFetch:
+    """The fetch that one scan is given: retried, circuit-broken, limited and timed, until ``deadline_at``.
+
+    One per scan; it may be used for several hosts at once. ``deadline_at`` is a moment of ``clock``.
+    """
+
+    def __init__(
+        self,
+        raw: Fetch,
+        *,
+        source: str,
+        deadline_at: float,
+        retry: RetryPolicy,
+        breakers: Breakers,
+        limiter: HostLimiter,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._raw = raw
+        self._source = source
+        self._deadline_at = deadline_at
+        self._retry = retry
+        self._breakers = breakers
+        self._limiter = limiter
+        self._clock = clock
+        self._rng = rng
+
+    async def get(self, request: Request) -> Response:
+        """The answer, after as many attempts as it takes and time allows; raises a ``SourceError``."""
+        host = upstream_host(request.url)
+        return await retrying(
+            lambda attempt: self._attempt(request, host, attempt),
+            self._retry,
+            rng=self._rng,
+            remaining_s=self._remaining_s,
+            source=self._source,
+            host=host,
+        )
+
+    def pause(self, url: str, seconds: float) -> None:
+        """Let nobody ask this address's host for ``seconds``."""
+        self._limiter.pause(upstream_host(url), seconds)
+
+    async def _attempt(self, request: Request, host: str, attempt: int) -> Response:
+        started = self._clock()
+        with span("fetch", {"source": self._source, "host": host, "attempt": attempt}) as opened:
+            outcome = "ok"
+            try:
+                return await self._guarded(request, host, attempt)
+            except BaseException as error:
+                outcome = type(error).__name__
+                raise
+            finally:
+                duration_s = round(self._clock() - started, 4)
+                opened.set_attributes({"outcome": outcome, "duration_s": duration_s})
+                _log.debug(
+                    "fetch", source=self._source, host=host, attempt=attempt, outcome=outcome, duration_s=duration_s
+                )
+
+    async def _guarded(self, request: Request, host: str, attempt: int) -> Response:
+        # Half of what is left may be spent on waiting for a turn: what is then left for the call is no less.
+        with self._breakers.of(self._source, host).attempt():
+            async with self._limiter.permit(host, max_wait_s=self._remaining_s() / 2):
+                return await self._timed(request, host, attempt)
+
+    async def _timed(self, request: Request, host: str, attempt: int) -> Response:
+        share_s = self._remaining_s() / max(1, self._retry.attempts - attempt + 1)
+        if share_s <= 0:
+            raise DeadlineExceeded("There was no time left to ask this site.")
+        try:
+            async with asyncio.timeout(share_s):
+                return await self._raw.get(request)
+        except TimeoutError as error:
+            raise AttemptTimeout(f"This site did not answer within {round(share_s, 1):g} s.") from error
+        except RateLimited as error:
+            # Told to one, meant for all: nobody else should find out by asking.
+            if error.retry_after_s is not None:
+                self._limiter.pause(host, error.retry_after_s)
+            raise
+
+    def _remaining_s(self) -> float:
+        return self._deadline_at - self._clock()
+
+
+class ScanGuard:
+    """Asks sources on behalf of everyone: the one place where scans are cached, shared, limited and bounded.
+
+    ``limits`` are the upstream hosts' limits as the sources declare them. Owned by whoever made it; ``close`` it.
+    """
+
+    def __init__(
+        self,
+        raw: Fetch,
+        config: ResilienceConfig,
+        *,
+        limits: Mapping[str, HostLimit],
+        listeners: Sequence[StateListener] = (),
+        retry: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._raw = raw
+        self._config = config
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._retry = replace(retry or RetryPolicy(), attempts=config.retry_attempts)
+        self._limiter = HostLimiter(limits, clock=clock, sleep=sleep)
+        self._cache: Cache[Key, Scan] = Cache(config.cache_max_entries, clock=clock)
+        self.breakers = Breakers(
+            failure_threshold=config.failure_threshold,
+            recovery_timeout_s=config.recovery_timeout_s,
+            clock=clock,
+            listeners=listeners,
+        )
+        replace_retry_log()
+
+    def peek(self, source: Source, question: Question, max_age_s: float | None = None) -> GuardedScan | None:
+        """The cached answer if it is young enough; never waits. Costs a few microseconds."""
+        hit = self._cache.peek(question_key(source.spec.name, question), max_age_s)
+        return None if hit is None else _guarded(hit)
+
+    async def scan(
+        self, source: Source, question: Question, *, waiter_deadline_s: float | None, max_age_s: float | None = None
+    ) -> GuardedScan:
+        """The source's answer, cached, shared or fresh; raises a ``SourceError``, or ``LifecycleError`` once closed.
+
+        Who stops waiting after ``waiter_deadline_s`` gets ``DeadlineExceeded``; the scan goes on for the others and
+        for the cache. None waits as long as the scan may take. Signals of an answer that is not fresh may have
+        left the timeframe meanwhile.
+        """
+        spec, config = source.spec, self._config
+        keep = config.cache_enabled
+        try:
+            async with asyncio.timeout(waiter_deadline_s):
+                cached = await self._cache.get_or_load(
+                    question_key(spec.name, question),
+                    lambda: self._load(source, question),
+                    ttl_s=max(config.cache_ttl_s, spec.ttl_s) if keep else 0.0,
+                    max_age_s=max_age_s,
+                    stale_for_s=min(_STALE_FOR_S, question.timeframe.delta.total_seconds()) if keep else 0.0,
+                )
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"{spec.title} did not answer in time.") from error
+        return _guarded(cached)
+
+    async def close(self) -> None:
+        """Cancel the scans under way and wait for their end."""
+        await self._cache.close()
+
+    async def _load(self, source: Source, question: Question) -> Scan:
+        name, started = source.spec.name, self._clock()
+        with span("scan", {"source": name, "timeframe": question.timeframe.value}) as opened:
+            _log.debug("scan started", source=name)
+            try:
+                scan = await self._bounded(source, question)
+            except SourceError as error:
+                self._note(opened, name, type(error).__name__, started)
+                raise
+            except Exception as error:
+                # The source boundary: a bug in one source is logged here, once, and costs the others nothing.
+                _log.exception("source has a fault", source=name)
+                self._note(opened, name, type(error).__name__, started)
+                raise SourceError(f"{source.spec.title} could not be read because of a fault on our side.") from error
+            opened.set_attribute("signals", len(scan.signals))
+            self._note(opened, name, "ok", started)
+            return scan
+
+    async def _bounded(self, source: Source, question: Question) -> Scan:
+        timeout_s = self._config.timeout_s
+        fetch = GuardedFetch(
+            self._raw,
+            source=source.spec.name,
+            deadline_at=self._clock() + timeout_s * _FETCHING,
+            retry=self._retry,
+            breakers=self.breakers,
+            limiter=self._limiter,
+            clock=self._clock,
+            rng=self._rng,
+        )
+        deadline = asyncio.timeout(timeout_s)
+        try:
+            async with deadline:
+                return await source.scan(replace(question, limit=_bucket(question.limit)), fetch)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(f"{source.spec.title} did not answer within {timeout_s:g} s.") from error
+
+    def _note(self, opened: Span, source: str, outcome: str, started: float) -> None:
+        duration_s = round(self._clock() - started, 4)
+        opened.set_attributes({"outcome": outcome, "duration_s": duration_s})
+        _log.info("scan ended", source=source, outcome=outcome, duration_s=duration_s)
+
+
+def question_key(source: str, question: Question) -> Key:
+    """What makes two questions one: not the moment of asking, nor the order of options, nor the query's case."""
+    query = " ".join(question.query.split()).casefold() if question.query else None
+    return source, frozenset(question.options.items()), query or None, question.timeframe, _bucket(question.limit)
+
+
+def _bucket(limit: int) -> int:
+    return next((bucket for bucket in _LIMIT_BUCKETS if limit <= bucket), limit)
+
+
+def _guarded(cached: Cached[Scan]) -> GuardedScan:
+    error = cached.error
+    assert error is None or isinstance(error, SourceError)
+    return GuardedScan(cached.value, cached.state, cached.age_s, error)
