@@ -91,8 +91,8 @@ class Cache(Generic[K, V]):
         self,
         key: K,
         load: Callable[[], Awaitable[V]],
-        *,
         ttl_s: float,
+        *,
         max_age_s: float | None = None,
         stale_for_s: float = 0.0,
     ) -> Cached[V]:
@@ -116,7 +116,7 @@ class Cache(Generic[K, V]):
         if flight.entry is not None:
             return Cached(flight.entry.value, self._clock() - flight.entry.loaded_at, state)
         if flight.error is None:
-            raise LifecycleError("The scan was given up because the agent is stopping.")
+            raise LifecycleError("What was being loaded was given up, because the cache was closed.")
         return self._stale_or_raise(key, flight.error, flight.traceback, stale_for_s)
 
     async def close(self) -> None:
@@ -130,7 +130,7 @@ class Cache(Generic[K, V]):
 
     def _take_off(self, key: K, load: Callable[[], Awaitable[V]], ttl_s: float, stale_for_s: float) -> _Flight[V]:
         if self._closed:
-            raise LifecycleError("The agent is stopping and takes no more scans.")
+            raise LifecycleError("The cache was closed and loads nothing more.")
         if len(self._flights) >= self._max_entries:
             raise OwnLimit(
                 "Too many different questions are being answered at once. Ask again in a moment.",

@@ -18,18 +18,16 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from opentelemetry.trace import Span
+from datetime import datetime
 
 from agents.errors import (
     AttemptTimeout,
-    BudgetSpent,
-    CircuitOpen,
     DeadlineExceeded,
+    LifecycleError,
     RateLimited,
     SourceError,
 )
-from agents.events import SourceStatus
+from agents.events import utc_now
 from agents.fetch.request import Fetch, Request, Response
 from agents.resilience.breaker import Breakers, StateListener
 from agents.resilience.cache import Cache, Cached, CacheState
@@ -49,6 +47,8 @@ _FETCHING = 0.9
 of its requests hangs to the end, what the others brought still counts."""
 _STALE_FOR_S = 24 * 3600.0
 
+ScanState = CacheState
+"""How a scan was come by."""
 Key = tuple[str, frozenset[tuple[str, str]], str | None, Timeframe, int]
 
 
@@ -69,30 +69,16 @@ class ResilienceConfig:
 
 @dataclass(frozen=True, slots=True)
 class GuardedScan:
-    """A source's answer, how it was come by, its age, and for a stale one the error that it stands in for."""
+    """A source's answer, how it was come by, when and how long ago, and for a stale one the error it stands in for.
+
+    Equal questions get the very same ``scan`` object until it is fetched anew.
+    """
 
     scan: Scan
-    state: CacheState
+    state: ScanState
+    fetched_at: datetime
     age_s: float
     error: SourceError | None = None
-
-    @property
-    def status(self) -> SourceStatus:
-        """What a report says of it."""
-        if self.state is CacheState.STALE:
-            return SourceStatus.STALE
-        if self.state is CacheState.HIT:
-            return SourceStatus.CACHED
-        return SourceStatus.OK if self.scan.signals else SourceStatus.EMPTY
-
-
-def status_of(error: SourceError) -> SourceStatus:
-    """What a report says of a source that failed with this: limited, timed out or failed."""
-    if isinstance(error, RateLimited | CircuitOpen | BudgetSpent):
-        return SourceStatus.LIMITED
-    if isinstance(error, DeadlineExceeded | AttemptTimeout):
-        return SourceStatus.TIMED_OUT
-    return SourceStatus.FAILED
 
 
 class GuardedFetch:
@@ -194,16 +180,18 @@ class ScanGuard:
         listeners: Sequence[StateListener] = (),
         retry: RetryPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
         self._raw = raw
         self._config = config
         self._clock = clock
+        self._now = now
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._retry = replace(retry or RetryPolicy(), attempts=config.retry_attempts)
         self._limiter = HostLimiter(limits, clock=clock, sleep=sleep)
-        self._cache: Cache[Key, Scan] = Cache(config.cache_max_entries, clock=clock)
+        self._cache: Cache[Key, tuple[Scan, datetime]] = Cache(config.cache_max_entries, clock=clock)
         self.breakers = Breakers(
             failure_threshold=config.failure_threshold,
             recovery_timeout_s=config.recovery_timeout_s,
@@ -218,9 +206,9 @@ class ScanGuard:
         return None if hit is None else _guarded(hit)
 
     async def scan(
-        self, source: Source, question: Question, *, waiter_deadline_s: float | None, max_age_s: float | None = None
+        self, source: Source, question: Question, waiter_deadline_s: float | None, max_age_s: float | None = None
     ) -> GuardedScan:
-        """The source's answer, cached, shared or fresh; raises a ``SourceError``, or ``LifecycleError`` once closed.
+        """The source's answer, cached, shared or fresh; raises a ``SourceError``.
 
         Who stops waiting after ``waiter_deadline_s`` gets ``DeadlineExceeded``; the scan goes on for the others and
         for the cache. None waits as long as the scan may take. Signals of an answer that is not fresh may have
@@ -239,29 +227,24 @@ class ScanGuard:
                 )
         except TimeoutError as error:
             raise DeadlineExceeded(f"{spec.title} did not answer in time.") from error
+        except LifecycleError as error:
+            raise SourceError(f"{spec.title} was not read, because the agent is stopping.") from error
         return _guarded(cached)
 
     async def close(self) -> None:
         """Cancel the scans under way and wait for their end."""
         await self._cache.close()
 
-    async def _load(self, source: Source, question: Question) -> Scan:
-        name, started = source.spec.name, self._clock()
-        with span("scan", {"source": name, "timeframe": question.timeframe.value}) as opened:
-            _log.debug("scan started", source=name)
-            try:
-                scan = await self._bounded(source, question)
-            except SourceError as error:
-                self._note(opened, name, type(error).__name__, started)
-                raise
-            except Exception as error:
-                # The source boundary: a bug in one source is logged here, once, and costs the others nothing.
-                _log.exception("source has a fault", source=name)
-                self._note(opened, name, type(error).__name__, started)
-                raise SourceError(f"{source.spec.title} could not be read because of a fault on our side.") from error
-            opened.set_attribute("signals", len(scan.signals))
-            self._note(opened, name, "ok", started)
-            return scan
+    async def _load(self, source: Source, question: Question) -> tuple[Scan, datetime]:
+        try:
+            return await self._bounded(source, question), self._now()
+        except SourceError:
+            raise
+        except Exception as error:
+            # The source boundary: a bug in one source is logged here, once, and costs the others nothing.
+            _log.exception("source has a fault", source=source.spec.name)
+            title = source.spec.title
+            raise SourceError(f"{title} could not be read because of a fault of ours; it is logged.") from error
 
     async def _bounded(self, source: Source, question: Question) -> Scan:
         timeout_s = self._config.timeout_s
@@ -284,11 +267,6 @@ class ScanGuard:
                 raise
             raise DeadlineExceeded(f"{source.spec.title} did not answer within {timeout_s:g} s.") from error
 
-    def _note(self, opened: Span, source: str, outcome: str, started: float) -> None:
-        duration_s = round(self._clock() - started, 4)
-        opened.set_attributes({"outcome": outcome, "duration_s": duration_s})
-        _log.info("scan ended", source=source, outcome=outcome, duration_s=duration_s)
-
 
 def question_key(source: str, question: Question) -> Key:
     """What makes two questions one: not the moment of asking, nor the order of options, nor the query's case."""
@@ -300,7 +278,8 @@ def _bucket(limit: int) -> int:
     return next((bucket for bucket in _LIMIT_BUCKETS if limit <= bucket), limit)
 
 
-def _guarded(cached: Cached[Scan]) -> GuardedScan:
+def _guarded(cached: Cached[tuple[Scan, datetime]]) -> GuardedScan:
+    scan, fetched_at = cached.value
     error = cached.error
     assert error is None or isinstance(error, SourceError)
-    return GuardedScan(cached.value, cached.state, cached.age_s, error)
+    return GuardedScan(scan, cached.state, fetched_at, cached.age_s, error)
