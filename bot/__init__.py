@@ -1,0 +1,1 @@
+"""Discord in front of the agents."""

@@ -1,0 +1,1 @@
+"""What people read: events and answers made into messages, inside every limit that Discord has. Pure."""

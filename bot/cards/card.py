@@ -1,0 +1,99 @@
+"""What a message is made of, as plain values, and the body that Discord's API takes."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Colour(IntEnum):
+    """The bar at an embed's left: how the question went, at a glance."""
+
+    PENDING = 0x5865F2
+    ANSWERED = 0x2FA572
+    PARTLY = 0xE3A008
+    NONE = 0xC0453B
+    NOTICE = 0x7A828E
+
+
+class ButtonStyle(IntEnum):
+    """Discord's button styles; a button with an address is always ``LINK``."""
+
+    PRIMARY = 1
+    SECONDARY = 2
+    LINK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button: with a ``custom_id`` it comes back to the bot, with a ``url`` it opens a page; never both."""
+
+    label: str
+    custom_id: str | None = None
+    url: str | None = None
+    emoji: str | None = None
+    """A Unicode emoji."""
+    style: ButtonStyle = ButtonStyle.SECONDARY
+    disabled: bool = False
+
+    def payload(self) -> dict[str, object]:
+        """As Discord's API takes it."""
+        body: dict[str, object] = {"type": 2, "style": int(self.style), "label": self.label}
+        if self.custom_id is not None:
+            body["custom_id"] = self.custom_id
+        if self.url is not None:
+            body["url"] = self.url
+        if self.emoji is not None:
+            body["emoji"] = {"name": self.emoji}
+        if self.disabled:
+            body["disabled"] = True
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A titled paragraph of an embed."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """One embed; its texts are escaped and within the limits already (see ``limits.Budget``)."""
+
+    title: str
+    description: str
+    colour: Colour
+    fields: tuple[Field, ...] = ()
+    footer: str = ""
+
+    def payload(self) -> dict[str, object]:
+        """As Discord's API takes it."""
+        body: dict[str, object] = {"type": "rich", "title": self.title, "color": int(self.colour)}
+        if self.description:
+            body["description"] = self.description
+        if self.fields:
+            body["fields"] = [{"name": field.name, "value": field.value, "inline": False} for field in self.fields]
+        if self.footer:
+            body["footer"] = {"text": self.footer}
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One message: an embed over rows of buttons (at most five rows of at most five)."""
+
+    embed: Embed
+    rows: tuple[tuple[Button, ...], ...] = ()
+    private: bool = False
+    """Whether only the person who caused it should see it, where Discord allows that."""
+
+    def payload(self) -> dict[str, object]:
+        """The body of a create or edit request, the caller's own to add to (a nonce, flags).
+
+        It replaces embeds and buttons of what it edits, and can mention nobody.
+        """
+        return {
+            "embeds": [self.embed.payload()],
+            "components": [{"type": 1, "components": [button.payload() for button in row]} for row in self.rows],
+            "allowed_mentions": {"parse": []},
+        }

@@ -1,0 +1,46 @@
+"""What buttons carry: compact, versioned, parsed strictly; anyone can send any custom id, so a wrong one is None.
+
+The patterns are templates for discord.py's ``DynamicItem`` (matched from start to end).
+"""
+
+import re
+from dataclasses import dataclass
+
+PAGE_PATTERN = r"s1:p:(?P<answer_id>[0-9a-f]{20}):(?P<page>[0-9]{1,2}):(?P<owner_id>[0-9]{1,20})"
+AGAIN_PATTERN = r"s1:a:(?P<answer_id>[0-9a-f]{20})"
+
+_PAGE = re.compile(PAGE_PATTERN, re.ASCII)
+_AGAIN = re.compile(AGAIN_PATTERN, re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PageButton:
+    """Show a page of an answer; pressed by another than its owner, it gives that person a copy."""
+
+    answer_id: str
+    page: int
+    """From 0."""
+    owner_id: int
+    """The user whose message the button stands under."""
+
+    def __str__(self) -> str:
+        return f"s1:p:{self.answer_id}:{self.page}:{self.owner_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AgainButton:
+    """Ask the question of an answer again."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return f"s1:a:{self.answer_id}"
+
+
+def parse(custom_id: str) -> PageButton | AgainButton | None:
+    """The button that a custom id stands for; None when it is none of ours, or forged."""
+    if page := _PAGE.fullmatch(custom_id):
+        return PageButton(page["answer_id"], int(page["page"]), int(page["owner_id"]))
+    if again := _AGAIN.fullmatch(custom_id):
+        return AgainButton(again["answer_id"])
+    return None

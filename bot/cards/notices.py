@@ -1,0 +1,94 @@
+"""Everything else that the bot says: short, private, and always with what to do next."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
+
+from bot.cards.card import Button, ButtonStyle, Card, Colour, Embed
+from bot.cards.custom_ids import AgainButton
+from bot.cards.limits import DESCRIPTION
+from bot.cards.text import quoted
+
+_REFERENCE_LENGTH = 8
+
+
+def busy(wait_s: float) -> Card:
+    """The queue of this place is full; ``wait_s`` is about how long until there is room."""
+    return _notice(
+        "Busy right now",
+        f"Too many questions are waiting here already. Try again in about {_seconds(wait_s)}.",
+    )
+
+
+def cooldown(wait_s: float, until: datetime) -> Card:
+    """The same person asks too fast; ``until`` is the moment at which they may again."""
+    return _notice(
+        "A moment, please",
+        f"You can ask again in {_seconds(wait_s)} (<t:{ceil(until.timestamp())}:R>).",
+    )
+
+
+def failed(trace_id: str | None) -> Card:
+    """Something broke; the first digits of the trace's id lead the operator to its log lines."""
+    reference = (trace_id or "")[:_REFERENCE_LENGTH]
+    hint = f" If it happens again, tell the bot's operator this reference: `{reference}`" if reference else ""
+    return _notice("That went wrong", f"It is our fault, not yours. Try again in a moment.{hint}", Colour.NONE)
+
+
+def unknown_command() -> Card:
+    """A command that is not, or no longer, the bot's."""
+    return _notice(
+        "I do not know this command", "It may have changed since Discord last loaded it. `/help` lists all."
+    )
+
+
+def unknown_button() -> Card:
+    """A button of an older version, or a forged one."""
+    return _notice("This button does nothing any more", "Ask anew with `/signals`; `/help` shows how.")
+
+
+def foreign_button() -> Card:
+    """A button of an answer that was given in another server."""
+    return _notice("This answer belongs elsewhere", "It was given in another server. Ask here with `/signals`.")
+
+
+def expired(answer_id: str | None) -> Card:
+    """An answer that is no longer kept; with the id of one whose question still is, it can be asked again."""
+    title = "This answer is no longer kept"
+    if answer_id is None:
+        return _notice(title, "Answers are kept for seven days. Ask anew with `/signals`.")
+    again = Button("Ask again", str(AgainButton(answer_id)), emoji="🔄", style=ButtonStyle.PRIMARY)
+    return _notice(title, "Answers are kept for seven days, but I still know the question.", rows=((again,),))
+
+
+def unavailable(reasons: Sequence[tuple[str, str]]) -> Card:
+    """None of the sources asked for can be used; each with its title and the sentence that says what to set."""
+    lines = [f"**{quoted(title, 30)}**: {quoted(reason, 200)}" for title, reason in reasons[:8]]
+    return _notice("No source is available", "\n".join(["What the bot's operator can do:", *lines]))
+
+
+def not_allowed(sentence: str) -> Card:
+    """The person, or the bot in this channel, lacks a permission; the sentence says which."""
+    return _notice("Not allowed", quoted(sentence, 500))
+
+
+def invalid(sentence: str) -> Card:
+    """An option that does not exist or has a wrong value; the sentence says what is possible."""
+    return _notice("I did not understand that", quoted(sentence, 500))
+
+
+def stopping() -> Card:
+    """The bot is about to stop or restart and takes no new questions."""
+    return _notice("I am restarting", "Try again in a minute.")
+
+
+def _notice(title: str, text: str, colour: Colour = Colour.NOTICE, rows: tuple[tuple[Button, ...], ...] = ()) -> Card:
+    assert len(text) <= DESCRIPTION
+    return Card(Embed(title, text, colour), rows, private=True)
+
+
+def _seconds(seconds: float) -> str:
+    whole = max(1, ceil(seconds))
+    if whole == 1:
+        return "1 second"
+    return f"{whole} seconds" if whole < 120 else f"{ceil(whole / 60)} minutes"
