@@ -1,0 +1,63 @@
+"""One module per source; this registry makes them from the settings.
+
+A new source touches its module, its line here, a test and, when it needs a key, ``.env.example``.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from agents.source import Source
+from agents.sources.hackernews import HackerNews
+from agents.sources.reddit import Reddit
+
+
+class SourceSettings(Protocol):
+    """What the sources need to be told; ``agents.settings`` reads it from the environment."""
+
+    @property
+    def reddit_client_id(self) -> str:
+        """Of the app; empty: none."""
+        ...
+
+    @property
+    def reddit_client_secret(self) -> SecretStr:
+        """Of the app; empty: none."""
+        ...
+
+    @property
+    def reddit_url(self) -> str:
+        """Base of the site: tokens and public feeds."""
+        ...
+
+    @property
+    def reddit_api_url(self) -> str:
+        """Base of the API."""
+        ...
+
+    @property
+    def reddit_subreddits(self) -> Sequence[str]:
+        """Asked when nobody names one."""
+        ...
+
+    @property
+    def hackernews_api_url(self) -> str:
+        """Base of Algolia's index."""
+        ...
+
+
+def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
+    """Every source there is, in the order in which people see them."""
+    return (
+        Reddit(
+            url=settings.reddit_url,
+            api_url=settings.reddit_api_url,
+            client_id=settings.reddit_client_id,
+            client_secret=settings.reddit_client_secret.get_secret_value(),
+            subreddits=settings.reddit_subreddits,
+            clock=time.monotonic,
+        ),
+        HackerNews(settings.hackernews_api_url),
+    )

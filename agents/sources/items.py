@@ -1,0 +1,74 @@
+"""What the sources share when they read an upstream's items: one bad item never costs the good ones."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from agents.errors import SourceError, UnexpectedContent
+
+T = TypeVar("T")
+
+
+def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> list[T]:
+    """Those of ``raws`` that are a ``type_``, in order.
+
+    Raises ``UnexpectedContent`` when there are items and none can be read: then the upstream has changed.
+    """
+    decoder = msgspec.json.Decoder(type_)
+    items: list[T] = []
+    for raw in raws:
+        try:
+            items.append(decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    if raws and not items:
+        raise UnexpectedContent(f"{upstream} sent {len(raws)} items in a form that is not known here.")
+    return items
+
+
+def moment(epoch_s: float) -> datetime | None:
+    """The aware UTC time of that many seconds since 1970; None outside the calendar."""
+    try:
+        return datetime.fromtimestamp(epoch_s, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def count(value: int | None) -> int | None:
+    """A count as ``Engagement`` takes it: never below 0, unknown stays None, absurd ones are unknown."""
+    if value is None or value >= 2**63:
+        return None
+    return max(0, value)
+
+
+def upstream_host(url: str) -> str:
+    """The key of ``SourceSpec.limits`` for an address: its host, with the port where it is not the scheme's own."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    own = {"http": 80, "https": 443}.get(parts.scheme)
+    return host if parts.port in (None, own) else f"{host}:{parts.port}"
+
+
+async def outcome(work: Awaitable[T]) -> T | SourceError:
+    """What ``work`` gave, or the ``SourceError`` that it raised; everything else passes."""
+    try:
+        return await work
+    except SourceError as error:
+        return error
+
+
+async def outcomes(works: Sequence[Awaitable[T]]) -> list[T | SourceError]:
+    """All of ``works`` at once, in order; the failure of one harms no other, and cancellation cancels all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(outcome(work)) for work in works]
+    return [task.result() for task in tasks]
+
+
+def divide(answers: Sequence[T | SourceError]) -> tuple[list[T], list[SourceError]]:
+    """What arrived and what failed, each in order."""
+    arrived = [answer for answer in answers if not isinstance(answer, SourceError)]
+    return arrived, [answer for answer in answers if isinstance(answer, SourceError)]

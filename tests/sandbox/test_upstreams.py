@@ -1,0 +1,128 @@
+"""The sample upstreams, read by the unmodified sources through the real fetch layer."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from agents.errors import AccessDenied, RateLimited, SourceError, Unreachable, UpstreamFailed
+from agents.events import utc_now
+from agents.fetch.addresses import parse_allow
+from agents.fetch.http import HttpFetch
+from agents.signal import Timeframe
+from agents.source import Question, Scan, Source
+from agents.sources import SourceSettings, build_sources
+from sandbox.upstreams import Fault, SampleUpstreams
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of what the sources need, without an environment."""
+
+    reddit_client_id: str
+    reddit_client_secret: SecretStr
+    reddit_url: str
+    reddit_api_url: str
+    reddit_subreddits: tuple[str, ...]
+    hackernews_api_url: str
+
+
+def settings(env: Mapping[str, str]) -> SourceSettings:
+    """What the operator's settings make of that environment."""
+    return Settings(
+        reddit_client_id=env["REDDIT_CLIENT_ID"],
+        reddit_client_secret=SecretStr(env["REDDIT_CLIENT_SECRET"]),
+        reddit_url=env["REDDIT_URL"],
+        reddit_api_url=env["REDDIT_API_URL"],
+        reddit_subreddits=tuple(env["REDDIT_SUBREDDITS"].split(",")),
+        hackernews_api_url=env["HACKERNEWS_API_URL"],
+    )
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[tuple[SampleUpstreams, dict[str, Source], HttpFetch]]:
+    """The upstreams, the sources that the environment for them makes, and the fetch layer that it allows."""
+    async with SampleUpstreams() as upstreams:
+        env = upstreams.env()
+        async with HttpFetch(user_agent="test", allow=parse_allow(env["FETCH_ALLOW"])) as fetch:
+            yield upstreams, {source.spec.name: source for source in build_sources(settings(env))}, fetch
+
+
+async def ask(
+    source: Source, fetch: HttpFetch, query: str | None = None, timeframe: Timeframe = Timeframe.DAY, **options: str
+) -> Scan:
+    return await source.scan(Question(options, query, timeframe, 100, utc_now()), fetch)
+
+
+@pytest.mark.parametrize("name", ["reddit", "hackernews"])
+async def test_every_source_finds_recent_marked_samples(name: str) -> None:
+    async with demo() as (_, sources, fetch):
+        scan = await ask(sources[name], fetch)
+
+    assert len(scan.signals) >= 15
+    assert all(signal.title.endswith("[sample]") for signal in scan.signals)
+    assert scan.note == ""
+
+
+@pytest.mark.parametrize("name", ["reddit", "hackernews"])
+@pytest.mark.parametrize("query", ["python", "rust"])
+async def test_a_query_finds_what_matches_it(name: str, query: str) -> None:
+    async with demo() as (_, sources, fetch):
+        scan = await ask(sources[name], fetch, query, Timeframe.WEEK)
+
+    assert scan.signals
+    assert all(query in f"{signal.title} {signal.excerpt}".lower() for signal in scan.signals)
+
+
+async def test_longer_timeframes_find_more_and_stories_stand_in_several_places() -> None:
+    async with demo() as (_, sources, fetch):
+        counts = [len((await ask(sources["hackernews"], fetch, timeframe=each)).signals) for each in Timeframe]
+        reddit = {signal.url for signal in (await ask(sources["reddit"], fetch)).signals}
+        hackernews = {signal.url for signal in (await ask(sources["hackernews"], fetch)).signals}
+
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[2] < counts[4]
+    assert len(reddit & hackernews) >= 5
+
+
+async def test_a_subreddit_is_honoured() -> None:
+    async with demo() as (_, sources, fetch):
+        scan = await ask(sources["reddit"], fetch, subreddit="python+rust")
+
+    assert {signal.origin for signal in scan.signals} == {"r/python", "r/rust"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault.ERROR, UpstreamFailed),
+        (Fault.RATE_LIMITED, RateLimited),
+        (Fault.GARBAGE, SourceError),
+        (Fault.CUT, Unreachable),
+    ],
+)
+async def test_an_upstream_told_to_fail_fails_alone(fault: Fault, expected: type[SourceError]) -> None:
+    async with demo() as (upstreams, sources, fetch):
+        upstreams.behaviours["hackernews"].fault = fault
+        with pytest.raises(expected):
+            await ask(sources["hackernews"], fetch)
+        assert (await ask(sources["reddit"], fetch)).signals
+        upstreams.behaviours["hackernews"].fault = Fault.NONE
+        assert (await ask(sources["hackernews"], fetch)).signals
+
+
+async def test_a_wrong_key_is_refused() -> None:
+    async with demo() as (upstreams, _, fetch):
+        reddit = build_sources(settings({**upstreams.env(), "REDDIT_CLIENT_SECRET": "wrong"}))[0]
+        with pytest.raises(AccessDenied):
+            await ask(reddit, fetch)
+
+
+async def test_votes_cannot_be_filtered_as_at_the_original() -> None:
+    async with SampleUpstreams() as upstreams, aiohttp.ClientSession() as session:
+        url = f"{upstreams.base_url('hackernews')}/api/v1/search"
+        async with session.get(url, params={"numericFilters": "points>10"}) as response:
+            assert response.status == 400
