@@ -1,0 +1,283 @@
+"""Answers of the last days, kept for the buttons under them.
+
+Written behind: ``put`` only remembers; a task of the store writes batches. Whatever happens to the database, an
+answer given now can be paged through now, from memory; what suffers is logged and counted.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from agents.events import SourceReport, utc_now
+from agents.signal import Frozen, Signal
+from agents.telemetry import logger
+from bot.answer import Answer, Question
+from bot.recent import Recent
+from bot.store.engine import make_directory, open_engine, reading
+from bot.store.schema import ANSWERS, METADATA
+
+KEEP_ANSWER = timedelta(days=7)
+KEEP_QUESTION = timedelta(days=90)
+
+_REWRITE_AFTER_S = 3600.0
+"""An answer given again is written again only after this long: it only moves the day on which it is forgotten."""
+_PURGE_EVERY_S = 3600.0
+_BATCH = 100
+_FAULTS = (SQLAlchemyError, OSError, TimeoutError)
+"""What a locked, broken, full or absent database raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The answer is gone, but what was asked is known."""
+
+    tenant: str
+    question: Question
+
+
+class _Body(Frozen):
+    signals: tuple[Signal, ...]
+    reports: tuple[SourceReport, ...]
+    found: int
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class StoreCounts:
+    """What happened since the start."""
+
+    written: int = 0
+    dropped: int = 0
+    """Answers that were never saved: too many waited, or the time to close was over."""
+    write_failures: int = 0
+    read_failures: int = 0
+
+
+class AnswerStore:
+    """Keeps answers for 7 days and their questions for 90; use as an async context manager.
+
+    At most ``waiting`` answers wait to be written (the oldest is dropped), ``remembered`` stay in memory. Every
+    ``pause_s`` at most one batch is written; after a failure the wait grows up to a minute.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        remembered: int = 500,
+        waiting: int = 1000,
+        pause_s: float = 0.5,
+        read_timeout_s: float = 1.5,
+        close_timeout_s: float = 3.0,
+        busy_timeout_s: float = 5.0,
+        now: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counts = StoreCounts()
+        self._engine = open_engine(database_url, busy_timeout_s=busy_timeout_s)
+        self._recent: Recent[str, Answer] = Recent(remembered)
+        self._written_at: Recent[str, float] = Recent(remembered)
+        self._waiting: OrderedDict[str, Answer] = OrderedDict()
+        self._most_waiting = waiting
+        self._pause_s = pause_s
+        self._read_timeout_s = read_timeout_s
+        self._close_timeout_s = close_timeout_s
+        self._now = now
+        self._monotonic = monotonic
+        self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._purged_at: float | None = None
+        self._prepared = False
+        self._fault: str | None = None
+        self._log = logger("bot.store")
+
+    @property
+    def fault(self) -> str | None:
+        """None while the database works; else what it said last, for the operator."""
+        return self._fault
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write_behind(), name="answer-store-writer")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def put(self, answer: Answer) -> None:
+        """Remember an answer at once and write it soon; never waits, never fails."""
+        self._recent.put(answer.id, answer)
+        written_at = self._written_at.get(answer.id)
+        if written_at is not None and self._monotonic() - written_at < _REWRITE_AFTER_S:
+            return
+        self._waiting[answer.id] = answer
+        if len(self._waiting) > self._most_waiting:
+            self._waiting.popitem(last=False)
+            self.counts.dropped += 1
+        self._wake.set()
+
+    async def get(self, answer_id: str) -> Answer | Expired | None:
+        """The answer; ``Expired`` after 7 days; None when unknown, after 90 days, or when the database fails."""
+        answer = self._recent.get(answer_id) or self._waiting.get(answer_id)
+        return await self._read(answer_id) if answer is None else self._aged(answer)
+
+    async def close(self) -> None:
+        """Write what waits, for at most ``close_timeout_s``, and close the database. Closing twice is harmless."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        self._closing.set()
+        self._wake.set()
+        try:
+            async with asyncio.timeout(self._close_timeout_s):
+                await writer
+        except TimeoutError:
+            self._log.warning("answers not saved in time", answers=len(self._waiting))
+        finally:
+            self.counts.dropped += len(self._waiting)
+            self._waiting.clear()
+            await self._engine.dispose()
+
+    def _aged(self, answer: Answer) -> Answer | Expired | None:
+        age = self._now() - answer.created_at
+        if age < KEEP_ANSWER:
+            return answer
+        return Expired(answer.tenant, answer.question) if age < KEEP_QUESTION else None
+
+    async def _read(self, answer_id: str) -> Answer | Expired | None:
+        try:
+            async with asyncio.timeout(self._read_timeout_s), reading(self._engine).connect() as connection:
+                row = (await connection.execute(select(ANSWERS).where(ANSWERS.c.id == answer_id))).mappings().first()
+            stored = None if row is None else _stored(row)
+        except (*_FAULTS, ValueError) as error:  # ValueError: a row that another version wrote in another form
+            self.counts.read_failures += 1
+            self._log.warning("an answer could not be read", answer_id=answer_id, error=_first_line(error))
+            return None
+        found = self._aged(stored) if isinstance(stored, Answer) else stored
+        if isinstance(found, Answer):
+            self._recent.put(answer_id, found)
+        return found
+
+    async def _write_behind(self) -> None:
+        failures = 0
+        while not (self._closing.is_set() and not self._waiting):
+            worked = await self._try_to_write()
+            failures = 0 if worked else failures + 1
+            if self._closing.is_set():
+                if not worked:
+                    return
+                continue
+            if worked and not self._waiting:
+                await self._wake.wait()
+            await self._pause(min(60.0, self._pause_s * 2 ** min(failures, 10)))
+
+    async def _pause(self, seconds: float) -> None:
+        """Let a batch gather; closing ends the pause."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    async def _try_to_write(self) -> bool:
+        self._wake.clear()
+        batch = [answer for answer, _ in zip(self._waiting.values(), range(_BATCH), strict=False)]
+        try:
+            await self._prepare()
+            await self._purge()
+            await self._write(batch)
+        except _FAULTS as error:
+            self.counts.write_failures += 1
+            self._fault = _first_line(error)
+            self._log.warning("answers could not be saved", waiting=len(self._waiting), error=self._fault)
+            return False
+        self._fault = None
+        return True
+
+    async def _prepare(self) -> None:
+        if self._prepared:
+            return
+        make_directory(self._engine.url)
+        async with self._engine.begin() as connection:
+            await connection.run_sync(METADATA.create_all)
+        self._prepared = True
+
+    async def _write(self, batch: list[Answer]) -> None:
+        if not batch:
+            return
+        rows = [row for answer in batch if (row := self._encode(answer)) is not None]
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_([answer.id for answer in batch])))
+            if rows:
+                await connection.execute(ANSWERS.insert(), rows)
+        self.counts.written += len(rows)
+        written_at = self._monotonic()
+        for answer in batch:
+            self._written_at.put(answer.id, written_at)
+            if self._waiting.get(answer.id) is answer:
+                del self._waiting[answer.id]
+
+    def _encode(self, answer: Answer) -> dict[str, object] | None:
+        try:
+            return _row(answer)
+        except ValueError as error:
+            self.counts.dropped += 1
+            self._log.warning("an answer cannot be written as JSON", answer_id=answer.id, error=_first_line(error))
+            return None
+
+    async def _purge(self) -> None:
+        """Forget answers and questions whose time is over; once an hour."""
+        if self._purged_at is not None and self._monotonic() - self._purged_at < _PURGE_EVERY_S:
+            return
+        now = self._now()
+        age = ANSWERS.c.created_at
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(ANSWERS).where(age < (now - KEEP_QUESTION).timestamp()))
+            old = (age < (now - KEEP_ANSWER).timestamp()) & ANSWERS.c.body.is_not(None)
+            await connection.execute(update(ANSWERS).where(old).values(body=None))
+        self._purged_at = self._monotonic()
+
+
+def _stored(row: RowMapping) -> Answer | Expired:
+    question = Question.model_validate_json(row["question"])
+    if row["body"] is None:
+        return Expired(row["tenant"], question)
+    body = _Body.model_validate_json(row["body"])
+    return Answer(
+        id=row["id"],
+        tenant=row["tenant"],
+        question=question,
+        signals=body.signals,
+        reports=body.reports,
+        found=body.found,
+        error=body.error,
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+    )
+
+
+def _row(answer: Answer) -> dict[str, object]:
+    body = _Body.model_construct(
+        signals=answer.signals, reports=answer.reports, found=answer.found, error=answer.error
+    )
+    return {
+        "id": answer.id,
+        "tenant": answer.tenant,
+        "question": answer.question.model_dump_json(),
+        "body": body.model_dump_json(),
+        "created_at": answer.created_at.timestamp(),
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    """Without the statement and its values, which SQLAlchemy puts on the lines after."""
+    return str(error).partition("\n")[0] or type(error).__name__
