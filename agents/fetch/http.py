@@ -37,6 +37,8 @@ MAX_REDIRECTS = 5
 MAX_RETRY_AFTER_S = 3_600.0
 """An upstream that asks for a longer pause is asked again after this one."""
 
+_RESET_HEADERS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
+_UNIX_TIMES_FROM = 1_000_000_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BEGINNING_BYTES = 1_024
 _HTML_START = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
@@ -127,7 +129,7 @@ class HttpFetch:
                 raise AddressRefused(error.os_error.sentence) from error
             raise Unreachable(_no_connection(site, error)) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"The connection to {site} broke before the answer was whole.") from error
+            raise Unreachable(f"{site} broke off the connection before the answer was whole.") from error
 
     async def _follow(self, request: Request, url: URL) -> Response:
         origin = url.origin()
@@ -178,6 +180,7 @@ class HttpFetch:
         if status in {404, 410}:
             raise NotFound(f"{site} has no such page ({status}).", status=status)
         if status == 429:
+            wait_s = reset_s(response.headers, self._now()) if wait_s is None else wait_s
             raise RateLimited(f"{site} asks us to slow down ({status}).", status=status, retry_after_s=wait_s)
         if status >= 500:
             sentence = f"{site} answered with an error of its own ({status})."
@@ -260,15 +263,35 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else None
 
 
+def reset_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until a limit starts anew, by the header that upstreams send in place of Retry-After, at most an hour.
+
+    Reddit's and the IETF draft's say seconds left, X's and GitHub's a Unix time; they cannot be mistaken for
+    one another. None when there is none, it makes no sense or lies in the past.
+    """
+    for name in _RESET_HEADERS:
+        text = headers.get(name, "")
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
+            value = float(text)
+            seconds = value - now.timestamp() if value > _UNIX_TIMES_FROM else value
+            return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else None
+    return None
+
+
 def _response(response: aiohttp.ClientResponse, body: bytes) -> Response:
     return Response(
         status=response.status,
         url=str(response.url),
-        headers={name.lower(): value for name, value in response.headers.items()},
+        headers={name.lower(): _valid_text(value) for name, value in response.headers.items()},
         body=body,
         content_type=_content_type(response.headers),
         charset=response.charset.lower() if response.charset else None,
     )
+
+
+def _valid_text(value: str) -> str:
+    """Without the lone surrogates that stand for bytes that are not UTF-8: nothing downstream could encode them."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _content_type(headers: Mapping[str, str]) -> str:
@@ -332,7 +355,7 @@ async def _decoded(response: aiohttp.ClientResponse, site: str) -> AsyncIterator
             # 64 kB of a bomb hold 64 MB: let others have their turn in between.
             await asyncio.sleep(0)
     if not inflater.whole:
-        raise Unreachable(f"The connection to {site} broke before the answer was whole.")
+        raise Unreachable(f"{site} broke off the connection before the answer was whole.")
 
 
 def _check_beginning(request: Request, response: aiohttp.ClientResponse, start: bytes | bytearray) -> None:

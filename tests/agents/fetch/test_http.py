@@ -29,7 +29,7 @@ from agents.errors import (
     UpstreamFailed,
 )
 from agents.fetch.addresses import Allowed, parse_allow
-from agents.fetch.http import MAX_REDIRECTS, HttpFetch, retry_after_s
+from agents.fetch.http import MAX_REDIRECTS, HttpFetch, reset_s, retry_after_s
 from agents.fetch.request import FEED, Request
 from tests.upstreams import (
     Answer,
@@ -154,6 +154,11 @@ class TestAnswers:
         assert sent["accept-encoding"] == "gzip, deflate"
         assert sent["x-mine"] == "yes"
         assert sent["authorization"] == "Bearer t"
+
+    async def test_headers_that_are_not_utf8_are_made_so(self, upstream: Upstream, fetch: HttpFetch) -> None:
+        upstream.on("/", raw(b"HTTP/1.1 200 OK\r\nETag: \xff\r\nX: \xc3\xa9\r\nContent-Length: 2\r\n\r\n{}"))
+        answer = await fetch.get(Request(upstream.url()))
+        assert (answer.headers["etag"], answer.headers["x"]) == ("\ufffd", "é")
 
     async def test_a_form_is_posted(self, upstream: Upstream, fetch: HttpFetch) -> None:
         upstream.on("/token", reply_json({}))
@@ -409,6 +414,11 @@ class TestStatuses:
         assert error.retryable
         assert error.retry_after_s == 90
 
+    async def test_without_it_a_reset_header_says_how_long(self, upstream: Upstream, fetch: HttpFetch) -> None:
+        upstream.on("/", status(429, X_RateLimit_Reset="40"), status(429, Retry_After="5", X_RateLimit_Reset="40"))
+        assert (await refusal(fetch, Request(upstream.url()))).retry_after_s == 40
+        assert (await refusal(fetch, Request(upstream.url()))).retry_after_s == 5
+
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
@@ -436,6 +446,26 @@ class TestStatuses:
 )
 def test_retry_after_in_both_forms_within_reason(header: str | None, seconds: float | None) -> None:
     assert retry_after_s(header, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset": "213"}, 213.0),
+        ({"x-ratelimit-reset": "213.5"}, 213.5),
+        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 600)}, 600.0),
+        ({"x-rate-limit-reset": str(int(NOW.timestamp()) - 600)}, None),
+        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 90_000)}, 3600.0),
+        ({"ratelimit-reset": "30"}, 30.0),
+        ({"x-ratelimit-reset": "nan"}, None),
+        ({"x-ratelimit-reset": "-1"}, None),
+        ({"x-ratelimit-reset": "9" * 400}, None),
+        ({"x-ratelimit-reset": "2026-03-01T12:00:30Z"}, None),
+    ],
+)
+def test_a_reset_header_is_seconds_left_or_a_unix_time(headers: dict[str, str], seconds: float | None) -> None:
+    assert reset_s(headers, NOW) == seconds
 
 
 class TestContent:
