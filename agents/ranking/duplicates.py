@@ -1,0 +1,195 @@
+"""Which signals tell the same story, and one signal made of them.
+
+Conservative: two stories shown apart are a nuisance, two shown as one are an error.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from agents.ranking.reading import Reading, read, words
+from agents.ranking.score import best_first
+from agents.signal import AlsoIn, Signal
+
+MIN_RATIO = 90.0
+"""Least similarity of two titles with their words sorted, in per cent (``token_sort_ratio``)."""
+MIN_WORDS = 4
+"""Titles with fewer words are the same only when they are equal."""
+MAX_STRAY_WORDS = 2
+"""How many words of each title the other may lack."""
+MIN_WORD_RATIO = 85.0
+"""Stray words on both sides must be spellings of each other (``defence``, ``defense``; not ``rises``, ``falls``)."""
+MAX_ALSO_IN = 20
+
+_CANDIDATES_PER_WORD = 16
+"""Bounds the work on titles that all share their rarest words."""
+
+_NEGATIONS = frozenset(
+    {
+        *("no", "not", "never", "none", "nothing", "nobody", "neither", "nor", "without", "deny", "denies", "denied"),
+        *("cannot", "cant", "dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "wont", "couldnt"),
+        *("shouldnt", "wouldnt", "hasnt", "havent", "hadnt", "aint"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Headline:
+    """A title prepared for comparison."""
+
+    ordered: str
+    """Its words sorted, one space between: what is compared."""
+    distinct: frozenset[str]
+    facts: tuple[str, ...]
+    """Numbers and negations: titles that differ in them never tell the same story."""
+
+
+def merge(signals: Iterable[Signal]) -> list[Signal]:
+    """One signal per story, best first: the best-scored stays and says in ``also_in`` where else it is.
+
+    An item given twice is kept once. Safe for work only if all of them are.
+    """
+    ordered = sorted(signals, key=lambda signal: best_first(signal, signal.score))
+    return [combine([ordered[place] for place in story]) for story in stories(read(ordered))]
+
+
+def combine(story: Sequence[Signal]) -> Signal:
+    """The first of a story's signals, with the others in ``also_in`` (at most 20, in their order)."""
+    lead = story[0]
+    if len(story) == 1:
+        return lead
+    return lead.model_copy(update={"also_in": also_in(story), "nsfw": any(signal.nsfw for signal in story)})
+
+
+def also_in(story: Sequence[Signal]) -> tuple[AlsoIn, ...]:
+    """Where else the first of a story's signals is, each place once."""
+    lead = story[0]
+    seen = {(lead.source, lead.discussion_url or lead.url)}
+    places: list[AlsoIn] = []
+    for signal in story:
+        here = [] if signal.id == lead.id else [_place(signal)]
+        for place in (*here, *signal.also_in):
+            if (place.source, place.url) not in seen:
+                seen.add((place.source, place.url))
+                places.append(place)
+        if len(places) >= MAX_ALSO_IN:
+            break
+    return tuple(places[:MAX_ALSO_IN])
+
+
+def stories(readings: Sequence[Reading]) -> list[list[int]]:
+    """Indices of the readings that tell the same story, each story and all of them in the order given.
+
+    The work grows with the number of readings, not with its square, whatever the titles are.
+    """
+    sets = _Sets(len(readings))
+    headlines = _union_equal(readings, sets)
+    _union_similar(headlines, sets)
+    together: dict[int, list[int]] = defaultdict(list)
+    for place in range(len(readings)):
+        together[sets.find(place)].append(place)
+    return list(together.values())
+
+
+def same_story(one: str, other: str) -> bool:
+    """Whether two titles alone are enough to call what they head one story."""
+    mine, theirs = words(one), words(other)
+    if min(len(mine), len(theirs)) < MIN_WORDS:
+        return mine == theirs != []
+    return _similar(_headline(mine), _headline(theirs))
+
+
+class _Sets:
+    """Disjoint sets over 0…n-1; the least member stands for its set (Tarjan, with path halving)."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+
+    def find(self, member: int) -> int:
+        parent = self._parent
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member
+
+    def union(self, one: int, other: int) -> None:
+        low, high = sorted((self.find(one), self.find(other)))
+        self._parent[high] = low
+
+
+def _union_equal(readings: Sequence[Reading], sets: _Sets) -> dict[int, _Headline]:
+    """Join what has the same id, page or title; the first of each longer title goes on to be compared."""
+    first: dict[tuple[str, object], int] = {}
+    headlines: dict[int, _Headline] = {}
+    for place, reading in enumerate(readings):
+        keys: list[tuple[str, object]] = [("id", reading.signal.id), ("page", reading.page)]
+        long = len(reading.words) >= MIN_WORDS
+        if long:
+            headline = _headline(reading.words)
+            keys.append(("words", headline.ordered))
+        elif reading.words:
+            keys.append(("title", reading.words))
+        for key in keys:
+            sets.union(first.setdefault(key, place), place)
+        if long and first["words", headline.ordered] == place:
+            headlines[place] = headline
+    return headlines
+
+
+def _union_similar(headlines: dict[int, _Headline], sets: _Sets) -> None:
+    """Compare titles that share one of their rarest words.
+
+    Two titles of which each lacks at most ``MAX_STRAY_WORDS`` of the other's words share at least one of their
+    ``MAX_STRAY_WORDS + 1`` rarest (the prefix filter of set-similarity joins), so no pair is missed until a list
+    of candidates is full.
+    """
+    frequency = Counter(word for headline in headlines.values() for word in headline.distinct)
+    index: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    for place, headline in headlines.items():
+        rarest = sorted(headline.distinct, key=lambda word: (frequency[word], word))[: MAX_STRAY_WORDS + 1]
+        for word in rarest:
+            candidates = index[word, headline.facts]
+            for candidate in candidates:
+                if _similar(headline, headlines[candidate]):
+                    sets.union(candidate, place)
+            if len(candidates) < _CANDIDATES_PER_WORD:
+                candidates.append(place)
+
+
+def _headline(title: Sequence[str]) -> _Headline:
+    facts = sorted([fact for fact in map(_fact, title) if fact])
+    return _Headline(" ".join(sorted(title)), frozenset(title), tuple(facts))
+
+
+def _fact(word: str) -> str | None:
+    if word in _NEGATIONS:
+        return "not"
+    return word.replace(",", "") if any(char.isdigit() for char in word) else None
+
+
+def _similar(one: _Headline, other: _Headline) -> bool:
+    if one.facts != other.facts:
+        return False
+    if fuzz.ratio(one.ordered, other.ordered, score_cutoff=MIN_RATIO) == 0.0:
+        return False
+    mine, theirs = one.distinct - other.distinct, other.distinct - one.distinct
+    if max(len(mine), len(theirs)) > MAX_STRAY_WORDS:
+        return False
+    fewer, more = sorted((mine, theirs), key=len)
+    return all(any(_same_word(word, match) for match in more) for word in fewer)
+
+
+def _same_word(one: str, other: str) -> bool:
+    """Two spellings of one word; what differs at its beginning is another word (``legal``, ``illegal``)."""
+    return one[0] == other[0] and fuzz.ratio(one, other) >= MIN_WORD_RATIO
+
+
+def _place(signal: Signal) -> AlsoIn:
+    return AlsoIn(
+        source=signal.source,
+        origin=signal.origin,
+        url=signal.discussion_url or signal.url,
+        points=signal.engagement.points,
+    )

@@ -1,0 +1,64 @@
+"""What somebody does not want to see."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.events import Filters
+from agents.signal import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What may be shown, in the order given, and how many were left out for which reason."""
+
+    signals: tuple[Signal, ...]
+    nsfw: int
+    muted: int
+
+
+def apply(signals: Iterable[Signal], filters: Filters) -> Filtered:
+    """Leave out what is not safe for work, unless it is wanted, and what has a muted word or phrase."""
+    phrases = [phrase for phrase in map(_fold, filters.muted) if phrase]
+    kept: list[Signal] = []
+    nsfw = muted = 0
+    for signal in signals:
+        if signal.nsfw and not filters.nsfw:
+            nsfw += 1
+        elif phrases and _has_any(_fold(f"{signal.title}\n{signal.excerpt or ''}"), phrases):
+            muted += 1
+        else:
+            kept.append(signal)
+    return Filtered(tuple(kept), nsfw, muted)
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+
+
+def _has_any(text: str, phrases: Sequence[str]) -> bool:
+    # Plain search instead of a pattern made of what people type: linear, and faster than a long alternation.
+    return any(phrase in text and _has_whole(text, phrase) for phrase in phrases)
+
+
+def _has_whole(text: str, phrase: str) -> bool:
+    start = text.find(phrase)
+    while start >= 0:
+        end = start + len(phrase)
+        if _is_edge(text[start - 1 : start], phrase[0]) and _is_edge(text[end : end + 1], phrase[-1]):
+            return True
+        start = text.find(phrase, start + 1)
+    return False
+
+
+def _is_edge(outside: str, inside: str) -> bool:
+    """Whether a word may end between the two characters; where words are not spaced apart it always may."""
+    return not outside or not _in_word(outside) or not _in_word(inside) or _is_unspaced(inside)
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
+
+
+def _is_unspaced(char: str) -> bool:
+    return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\u0e00" <= char <= "\u0e7f"

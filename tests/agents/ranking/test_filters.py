@@ -1,0 +1,64 @@
+"""What somebody does not want to see stays away, and nothing else does."""
+
+import time
+
+import pytest
+
+from agents.events import Filters
+from agents.ranking.filters import apply
+from tests.agents.ranking.signals import signal
+
+
+@pytest.mark.parametrize(
+    ("muted", "title"),
+    [
+        ("bitcoin", "Is BITCOIN back?"),
+        ("straße", "Die STRASSE ist gesperrt"),
+        ("elon  musk", "What Elon\tMusk said"),
+        ("c++", "Modern C++ (again)"),
+        ("#ad", "Great soap #ad"),
+        (".*", "Regular: .* matches all"),
+        ("cafe\u0301", "Best café in town"),
+        ("猫", "黒猫が好き"),
+        ("a", "b a"),
+        ("owl", "snowl owl"),
+    ],
+)
+def test_muted_words_and_phrases_are_left_out(muted: str, title: str) -> None:
+    filtered = apply([signal(title=title)], Filters(muted=("unrelated", muted)))
+    assert filtered.signals == ()
+    assert filtered.muted == 1
+
+
+@pytest.mark.parametrize(
+    ("muted", "title"),
+    [
+        ("ai", "Rain in Spain"),
+        ("coin", "Bitcoin"),
+        ("नमस", "नमस्ते"),
+        (".*", "anything"),
+        ("", "anything"),
+        (" ", "a b"),
+    ],
+)
+def test_parts_of_words_are_not_muted(muted: str, title: str) -> None:
+    assert len(apply([signal(title=title)], Filters(muted=(muted,))).signals) == 1
+
+
+def test_excerpts_are_looked_at_apart_from_titles() -> None:
+    assert apply([signal(title="x", excerpt="about crypto.")], Filters(muted=("crypto",))).muted == 1
+
+
+def test_what_is_not_safe_for_work_is_shown_only_where_wanted() -> None:
+    signals = [signal(1, nsfw=True), signal(2)]
+    assert [one.id for one in apply(signals, Filters()).signals] == ["reddit:2"]
+    assert apply(signals, Filters()).nsfw == 1
+    assert len(apply(signals, Filters(nsfw=True)).signals) == 2
+
+
+def test_no_phrase_can_make_it_slow() -> None:
+    muted = (*("a" * length + "b" for length in range(50, 100)), "(a+)+$", "a" * 50)
+    signals = [signal(number, title="a" * 300, excerpt="a" * 2_000) for number in range(100)]
+    started = time.process_time()
+    apply(signals, Filters(muted=muted))
+    assert time.process_time() - started < 1.0

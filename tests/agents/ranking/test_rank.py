@@ -1,0 +1,194 @@
+"""An answer is recent, wanted, good enough, told once and fair to quiet sources; making it never stalls the loop."""
+
+import asyncio
+import gc
+import random
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.events import Filters
+from agents.ranking.rank import BATCH_SIZE, INLINE_MAX, Dropped, Ranked, batch, rank, rank_off_loop
+from agents.signal import Signal
+from tests.agents.ranking.signals import DAY, LISTS, NOW, QUERIES, signal
+
+
+@given(LISTS, QUERIES, st.floats(min_value=0, max_value=1), st.integers(min_value=1, max_value=6), st.booleans())
+def test_every_signal_is_shown_or_accounted_for(
+    signals: list[Signal], query: str | None, min_score: float, limit: int, strict: bool
+) -> None:
+    ranked = rank(
+        signals,
+        query=query,
+        timeframe=DAY,
+        now=NOW,
+        filters=Filters(muted=("python",)),
+        min_score=min_score,
+        limit=limit,
+        strict=strict,
+    )
+    assert len(ranked.signals) + ranked.dropped.total == len(signals)
+    assert ranked.found == len(ranked.signals) + ranked.dropped.cut
+    assert len(ranked.signals) == min(limit, ranked.found)
+    scores = [one.score for one in ranked.signals]
+    assert scores == sorted(scores, reverse=True)
+    assert all(score > min_score if strict else score >= min_score for score in scores)
+
+
+@given(st.data(), LISTS, QUERIES)
+def test_the_answer_does_not_depend_on_the_order_of_arrival(
+    data: st.DataObject, signals: list[Signal], query: str | None
+) -> None:
+    def ranked(these: list[Signal]) -> Ranked:
+        return rank(these, query=query, timeframe=DAY, now=NOW, limit=5)
+
+    assert ranked(data.draw(st.permutations(signals))) == ranked(signals)
+
+
+def test_each_reason_is_counted() -> None:
+    signals = [
+        signal(1, title="one story of four words", age=timedelta(0)),
+        signal(2, title="One story of four words!", source="news"),
+        signal(3, age=timedelta(hours=25)),
+        signal(4, nsfw=True),
+        signal(5, title="about crypto"),
+        signal(6, age=timedelta(hours=23)),
+        signal(7),
+    ]
+    ranked = rank(
+        signals, query=None, timeframe=DAY, now=NOW, filters=Filters(muted=("crypto",)), min_score=0.5, limit=1
+    )
+    assert [one.id for one in ranked.signals] == ["reddit:1"]
+    assert [place.source for place in ranked.signals[0].also_in] == ["news"]
+    assert ranked.dropped == Dropped(older=1, nsfw=1, muted=1, merged=1, weak=1, cut=1)
+
+
+def test_the_least_score_is_good_enough_unless_strict() -> None:
+    alone = [signal(age=DAY.delta / 4)]
+    assert rank(alone, query=None, timeframe=DAY, now=NOW, min_score=0.5).found == 1
+    assert rank(alone, query=None, timeframe=DAY, now=NOW, min_score=0.5, strict=True).found == 0
+
+
+def test_a_quiet_source_keeps_a_place() -> None:
+    loud = [signal(number, age=timedelta(minutes=number)) for number in range(10)]
+    quiet = [signal(99, source="news", age=timedelta(hours=9)), signal(98, source="x", age=timedelta(hours=8))]
+    ranked = rank([*loud, *quiet], query=None, timeframe=DAY, now=NOW, limit=4)
+    assert [one.id for one in ranked.signals] == ["reddit:0", "reddit:1", "x:98", "news:99"]
+    assert ranked.found == 12
+
+
+def test_a_quiet_source_that_is_not_good_enough_keeps_none() -> None:
+    loud = [signal(number, age=timedelta(minutes=number)) for number in range(10)]
+    quiet = signal(99, source="news", age=timedelta(hours=20))
+    ranked = rank([*loud, quiet], query=None, timeframe=DAY, now=NOW, limit=4, min_score=0.3)
+    assert {one.source for one in ranked.signals} == {"reddit"}
+
+
+def test_more_sources_than_places_leave_the_best() -> None:
+    signals = [signal(1, source=f"s{number}", age=timedelta(hours=number), title=f"t{number}") for number in range(6)]
+    ranked = rank(signals, query=None, timeframe=DAY, now=NOW, limit=3)
+    assert [one.source for one in ranked.signals] == ["s0", "s1", "s2"]
+
+
+def test_a_source_named_in_also_in_has_its_place() -> None:
+    page = "https://site.example/a"
+    signals = [
+        signal(number, age=timedelta(minutes=number), url=page if number == 0 else None) for number in range(5)
+    ]
+    ranked = rank(
+        [*signals, signal(9, source="news", url=page, age=timedelta(hours=9))],
+        query=None,
+        timeframe=DAY,
+        now=NOW,
+        limit=3,
+    )
+    assert [one.id for one in ranked.signals] == ["reddit:0", "reddit:1", "reddit:2"]
+
+
+def many(count: int) -> list[Signal]:
+    chance = random.Random(5)
+    vocabulary = ["".join(chance.choices("abcdefghijkl", k=chance.randint(3, 9))) for _ in range(3_000)]
+    return [
+        signal(
+            number,
+            source=chance.choice(("reddit", "news", "hackernews")),
+            title=" ".join(chance.choices(vocabulary, k=10)),
+            excerpt=" ".join(chance.choices(vocabulary, k=40)),
+            age=timedelta(minutes=chance.randint(0, 1_400)),
+            points=chance.randint(0, 1_000),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [0, INLINE_MAX, INLINE_MAX + 1, BATCH_SIZE * 2 + 1])
+async def test_off_the_loop_the_answer_is_the_same(count: int) -> None:
+    signals = many(count)
+    here = rank(signals, query="abc", timeframe=DAY, now=NOW, limit=10)
+    assert await rank_off_loop(signals, query="abc", timeframe=DAY, now=NOW, limit=10) == here
+
+
+async def test_the_batch_path_keeps_only_what_is_above_the_least_score() -> None:
+    signals = [*many(300), signal(999, nsfw=True, age=timedelta(0))]
+    kept = await batch(signals, min_score=0.5, query=None, timeframe=DAY, now=NOW)
+    assert kept == list(
+        rank(
+            signals, query=None, timeframe=DAY, now=NOW, filters=Filters(nsfw=True), min_score=0.5, strict=True
+        ).signals
+    )
+    assert kept
+    assert all(one.score > 0.5 for one in kept)
+    assert any(one.nsfw for one in kept)
+
+
+async def test_a_cancelled_ranking_stops_after_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    hops = 0
+    to_thread = asyncio.to_thread
+
+    async def counted(work: Callable[..., object], *args: object) -> object:
+        nonlocal hops
+        hops += 1
+        if hops == 2:
+            task.cancel()
+        return await to_thread(work, *args)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    task = asyncio.ensure_future(rank_off_loop(many(BATCH_SIZE * 3), query=None, timeframe=DAY, now=NOW))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert hops == 2
+
+
+async def longest_stall_s(work: Callable[[], Awaitable[object]]) -> float:
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - before)
+
+    ticker = asyncio.create_task(tick())
+    await work()
+    ticker.cancel()
+    return longest
+
+
+async def test_a_thousand_signals_do_not_stall_the_loop() -> None:
+    signals = many(1_000)
+
+    def ranking() -> Awaitable[object]:
+        return rank_off_loop(signals, query="abc", timeframe=DAY, now=NOW, limit=25)
+
+    gc.collect()
+    idle, busy = [], []
+    for _ in range(5):
+        idle.append(await longest_stall_s(lambda: asyncio.sleep(0.03)))
+        busy.append(await longest_stall_s(ranking))
+    assert statistics.median(busy) - statistics.median(idle) <= 0.025
