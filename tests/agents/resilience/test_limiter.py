@@ -126,6 +126,28 @@ async def test_first_come_first_served() -> None:
     assert order == ["0", "1", "2", "3", "4"]
 
 
+async def test_only_the_first_in_line_waits_for_the_next_token() -> None:
+    clock = Clock()
+    sleeping: list[asyncio.Event] = []
+
+    async def sleep(seconds: float) -> None:
+        sleeping.append(asyncio.Event())
+        await sleeping[-1].wait()
+        clock.advance(seconds)
+
+    order: list[str] = []
+    limiter = HostLimiter({"up.example": HostLimit(interval_s=10.0)}, clock=clock, sleep=sleep)
+    holders = [Holder(limiter, order=order, name=str(n)) for n in range(3)]
+    for turn in range(2):
+        await settle()
+        assert len(sleeping) == turn + 1
+        sleeping[-1].set()
+    await settle()
+    assert order == ["0", "1", "2"]
+    for holder in holders:
+        await holder.end()
+
+
 async def test_who_waits_for_a_place_longer_than_allowed_is_refused() -> None:
     limiter = make(Clock(), NARROW)
     first = Holder(limiter)
@@ -221,6 +243,16 @@ async def test_only_idle_hosts_are_forgotten_and_their_number_is_bounded() -> No
     await use(limiter, host="third.example")
     with pytest.raises(OwnLimit, match="asked us to wait"):
         await use(limiter, host="paused.example")
+
+
+async def test_a_host_with_a_call_under_way_is_not_forgotten() -> None:
+    limiter = make(Clock(), NARROW, max_hosts=1)
+    first = Holder(limiter)
+    await settle()
+    with pytest.raises(OwnLimit, match="Too many"):
+        await use(limiter, host="other.example")
+    await first.end()
+    await use(limiter, host="other.example")
 
 
 @pytest.mark.parametrize(
