@@ -63,6 +63,7 @@ _WORDS = {
     SourceStatus.FAILED: "could not answer",
     SourceStatus.TIMED_OUT: "did not answer in time",
 }
+_NO_SOURCE = "No source could answer just now. Ask again in a minute."
 _STATUS_LENGTHS = (200, 90, 30)
 
 
@@ -118,7 +119,7 @@ def headlines(question: Question, titles: Mapping[str, str]) -> Iterator[str]:
 
 def status_line(report: SourceReport, titles: Mapping[str, str], longest: int) -> str:
     """How one source went, in words; ``longest`` is for its sentence, before escaping."""
-    words = quoted(report.sentence, longest) if report.sentence else _WORDS[report.status]
+    words = quoted(report.sentence, longest) or _WORDS[report.status]
     fetched = ""
     if report.fetched_at is not None and report.status in {SourceStatus.CACHED, SourceStatus.STALE}:
         fetched = f" (fetched <t:{int(report.fetched_at.timestamp())}:R>)"
@@ -200,7 +201,7 @@ def _counted(count: int, word: str) -> str:
 def compact(count: int) -> str:
     """A count in at most five characters or so: ``999``, ``1.2k``, ``34k``, ``5.6M``."""
     if count < 1000:
-        return str(count)
+        return str(max(count, 0))
     value, unit = next(
         ((count / size, unit) for size, unit in _UNITS if count < size * 999.5), (min(count / 1e9, 999.0), "B")
     )
@@ -209,9 +210,9 @@ def compact(count: int) -> str:
 
 def _nothing(answer: Answer) -> str:
     if answer.error is not None:
-        return quoted(answer.error, 400)
+        return quoted(answer.error, 400) or _NO_SOURCE
     if not any(report.status.answered for report in answer.reports):
-        return "No source could answer just now. Ask again in a minute."
+        return _NO_SOURCE
     question = answer.question
     tips = []
     if question.timeframe is not Timeframe.MONTH:
@@ -226,7 +227,7 @@ def _footer(answer: Answer, page: int) -> str:
     total = len(answer.signals)
     if not total:
         return ""
-    found = max(answer.found, total)
+    found = max(min(answer.found, 999_999), total)
     stories = f"{found:,} {'story' if found == 1 else 'stories'} found"
     if found > total:
         stories += f", best {total} shown"

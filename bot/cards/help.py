@@ -36,9 +36,9 @@ def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Ca
     description = budget.fit((text,), limits.DESCRIPTION)
     fields = []
     for spec in specs[:_MOST_SOURCES]:
-        name = budget.fit((quoted(spec.title, 100),), limits.FIELD_NAME)
+        name = budget.fit((quoted(spec.title or spec.name, 100) or "?",), limits.FIELD_NAME)
         value = budget.fit(_source(spec, unavailable.get(spec.name)), limits.FIELD_VALUE)
-        if not value:
+        if not (name and value):
             break
         fields.append(Field(name, value))
     return Card(Embed(title, description, Colour.PENDING, (*fields, *closing)), private=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.events import SourceReport, SourceStatus
 from bot.answer import Question
 from bot.cards import limits
-from bot.cards.answer import headlines, status_line
+from bot.cards.answer import compact, headlines, status_line
 from bot.cards.card import Card, Colour, Embed
 from bot.cards.text import quoted
 
@@ -31,5 +31,5 @@ def _line(name: str, report: SourceReport | None, titles: Mapping[str, str], lon
     if report is None:
         return f"🔎 **{quoted(titles.get(name, name), 30)}**: looking …"
     if report.status in _FOUND:
-        return f"✅ **{quoted(titles.get(name, name), 30)}**: {report.count:,} found"
+        return f"✅ **{quoted(titles.get(name, name), 30)}**: {compact(report.count)} found"
     return status_line(report, titles, longest)
