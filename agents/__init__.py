@@ -1,1 +1,3 @@
 """Event-driven agents that find signals; they have never heard of Discord."""
+
+__version__ = "0.1.0"

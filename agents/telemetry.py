@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -92,6 +92,11 @@ def span(
             raise
 
 
+def mark_failed(error: BaseException) -> None:
+    """Mark the current span as failed by an error that is handled here and so does not pass through it."""
+    trace.get_current_span().set_status(Status(StatusCode.ERROR, type(error).__name__))
+
+
 def _fresh_context_if_no_sdk() -> otel_context.Context | None:
     provider = trace.get_tracer_provider()
     api_only = isinstance(provider, (trace.NoOpTracerProvider, trace.ProxyTracerProvider))
@@ -129,3 +134,19 @@ def _add_trace_id(_logger: object, _method: str, event: structlog.typing.EventDi
         if current is not None:
             event["trace_id"] = current
     return event
+
+
+def export_traces(endpoint: str, service: str) -> Callable[[], None]:
+    """Send spans to an OTLP collector over HTTP and return what flushes and ends that.
+
+    Raises ``ImportError`` when the ``otel`` extra is not installed; requirements.lock has it.
+    """
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+    return provider.shutdown

@@ -11,6 +11,9 @@ from agents.events import Event, Topic
 
 E = TypeVar("E", bound=Event)
 
+LAST_WORDS_S = 1.0
+"""For handlers that were cancelled while draining, and for those of the events that they emit thereupon."""
+
 
 class _Running:
     """One handler and the tasks that run it now, oldest first."""
@@ -158,19 +161,23 @@ class MemoryBus:
             async with asyncio.timeout(timeout_s):
                 await self.settled()
         except TimeoutError:
+            await self._cancel_rest()
             return False
         else:
             return True
         finally:
             self._closed = True
-            await self._cancel_rest()
 
     async def _cancel_rest(self) -> None:
-        tasks = [task for running in self._all() for task in running.tasks]
-        for task in tasks:
+        """Cancel what runs; what that makes handlers emit (a last answer) still has a moment to arrive."""
+        for task in [task for running in self._all() for task in running.tasks]:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self.settled()
+        except TimeoutError:
+            for task in [task for running in self._all() for task in running.tasks]:
+                task.cancel()
 
     def _all(self) -> set[_Running]:
         return self._unsubscribed.union(*self._by_topic.values())

@@ -1,0 +1,57 @@
+"""Puts the agents together: fetch, guard, sources, scout. The one module of this package that knows every part."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol, runtime_checkable
+
+from agents import __version__
+from agents.agent import AgentConfig
+from agents.bus import EventBus
+from agents.fetch.addresses import parse_allow
+from agents.fetch.http import HttpFetch
+from agents.resilience.guard import ResilienceConfig, ScanGuard
+from agents.scout import SCOUT_CONFIG, SignalsScout
+from agents.settings import SourceSettings
+from agents.source import HostLimit, Source
+from agents.sources import build_sources
+
+USER_AGENT = f"SignalsScout/{__version__} (reads feeds and searches on behalf of people who ask)"
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def running_scout(
+    settings: SourceSettings, bus: EventBus, config: AgentConfig = SCOUT_CONFIG, *, auto_discovery: bool = False
+) -> AsyncIterator[SignalsScout]:
+    """A started scout with every source, on ``bus``; all that it opened is closed at the end."""
+    async with AsyncExitStack() as stack:
+        sources = build_sources(settings)
+        for source in sources:
+            if isinstance(source, _Closable):
+                stack.push_async_callback(source.close)
+        fetch = await stack.enter_async_context(
+            HttpFetch(user_agent=USER_AGENT, allow=parse_allow(settings.fetch_allow), total_s=config.timeout_s)
+        )
+        guard = ScanGuard(fetch, _resilience(config), limits=_limits(sources))
+        yield await stack.enter_async_context(
+            SignalsScout(bus, sources, guard, config, auto_discovery=auto_discovery)
+        )
+
+
+def _resilience(config: AgentConfig) -> ResilienceConfig:
+    return ResilienceConfig(
+        timeout_s=config.timeout_s,
+        retry_attempts=config.retry_attempts,
+        cache_enabled=config.cache_enabled,
+        cache_ttl_s=config.cache_ttl_s,
+        failure_threshold=config.failure_threshold,
+        recovery_timeout_s=config.recovery_timeout_s,
+    )
+
+
+def _limits(sources: tuple[Source, ...]) -> dict[str, HostLimit]:
+    return {host: limit for source in sources for host, limit in source.spec.limits.items()}

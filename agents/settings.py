@@ -1,0 +1,83 @@
+"""What an operator sets for the agents: read from the environment and ``.env`` once, by the command line."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from agents.fetch.addresses import parse_allow
+
+List = Annotated[tuple[str, ...], NoDecode]
+"""Comma separated in the environment."""
+
+
+class SourceSettings(BaseSettings):
+    """Keys, addresses and defaults of the sources. Every field is the environment variable of its upper-case name."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    reddit_client_id: str = Field("", description="Reddit app-only OAuth; empty: the keyless feed")
+    reddit_client_secret: SecretStr = Field(SecretStr(""), description="Goes with REDDIT_CLIENT_ID")
+    reddit_subreddits: List = Field(
+        ("programming", "technology", "science", "worldnews"), description="Read where a question names none"
+    )
+    x_bearer_token: SecretStr = Field(SecretStr(""), description="X API v2; empty: twitter is off and says why")
+    x_daily_budget_usd: float = Field(1.0, ge=0, le=10_000, description="X bills per post read; enforced per UTC day")
+    x_spend_file: str = Field("data/x-spend.json", description="Where the day's spending on X is remembered")
+    news_feeds: List = Field(
+        (
+            "https://feeds.bbci.co.uk/news/world/rss.xml",
+            "https://www.theguardian.com/world/rss",
+            "https://feeds.arstechnica.com/arstechnica/index",
+            "https://www.theverge.com/rss/index.xml",
+            "https://lwn.net/headlines/rss",
+        ),
+        description="RSS, Atom or JSON Feed addresses, comma separated",
+    )
+
+    reddit_url: str = Field("https://www.reddit.com", description="Reddit's web address: tokens and keyless feeds")
+    reddit_api_url: str = Field("https://oauth.reddit.com", description="Reddit's API")
+    hackernews_api_url: str = Field("https://hn.algolia.com/api/v1", description="Hacker News search by Algolia")
+    x_api_url: str = Field("https://api.x.com/2", description="X's API")
+    fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
+
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: str = Field("text", pattern="^(text|json)$", description="text for people, json for machines")
+
+    @field_validator("reddit_subreddits", "news_feeds", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _exact_pairs(cls, value: str) -> str:
+        parse_allow(value)
+        return value
+
+    @field_validator("reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url")
+    @classmethod
+    def _base_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// or http://")
+        return value.rstrip("/")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line per wrong variable: its name and the fix, without the value, which may be a secret."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(problem["loc"][0]).upper() if problem["loc"] else "the environment"
+        lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}. See .env.example.")
+    return lines

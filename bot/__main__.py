@@ -1,0 +1,86 @@
+"""``python -m bot run | check | demo``."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from agents import telemetry
+from agents.settings import explain
+from bot.settings import Settings
+
+GOOD, FAILED, BAD_ARGUMENT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "demo":
+        from bot.demo import run_demo
+
+        return run_demo(once=arguments.once)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        print("\n".join(explain(error)), file=sys.stderr)
+        return BAD_ARGUMENT
+    if arguments.command == "check":
+        return _check(settings, offline=arguments.offline)
+    return _run(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot", description="Signals Scout for Discord.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="connect to Discord and answer")
+    checking = commands.add_parser("check", help="say what is configured, what is missing and how to fix it")
+    checking.add_argument("--offline", action="store_true", help="do not ask Discord whether the token is good")
+    demo = commands.add_parser("demo", help="try it on this machine: no account, no internet")
+    demo.add_argument("--once", action="store_true", help="end after the first exchange; status 0 if it was answered")
+    return parser
+
+
+def _check(settings: Settings, *, offline: bool) -> int:
+    from agents.sources import build_sources
+    from bot.check import Verdict, run_check, unknown_variables
+
+    found = run_check(settings, build_sources(settings), offline=offline)
+    for name in unknown_variables(dict(os.environ)):
+        print(f"{name}: not a variable of this program; see .env.example for the right spelling")
+    width = max(len(finding.what) for finding in found)
+    for finding in found:
+        print(f"{finding.verdict:8}{finding.what:{width}}  {finding.sentence}")
+    missing = [finding for finding in found if finding.verdict is Verdict.BAD]
+    print("Ready: python -m bot run" if not missing else f"Not ready: {len(missing)} to fix.")
+    return FAILED if missing else GOOD
+
+
+def _run(settings: Settings) -> int:
+    if not settings.discord_token.get_secret_value():
+        print(
+            "DISCORD_TOKEN: not set. Copy the bot's token from the Discord developer portal into .env.",
+            file=sys.stderr,
+        )
+        return BAD_ARGUMENT
+    from bot.app import TokenRefused, run
+
+    telemetry.set_up_logging(settings.log_level, as_json=settings.log_format == "json")
+    flush = None
+    if settings.otel_exporter_otlp_endpoint:
+        flush = telemetry.export_traces(settings.otel_exporter_otlp_endpoint, "signals-scout")
+    try:
+        asyncio.run(run(settings))
+    except TokenRefused:
+        print("DISCORD_TOKEN: Discord does not accept it. Copy it again from the developer portal.", file=sys.stderr)
+        return FAILED
+    finally:
+        if flush is not None:
+            flush()
+    return GOOD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""Puts the bot together and runs it: the only module that knows every part."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from agents import telemetry
+from agents.agent import AgentConfig
+from agents.assembly import running_scout
+from agents.bus import EventBus
+from agents.bus.memory import MemoryBus
+from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE
+from agents.scout import SCOUT_CONFIG, SignalsScout
+from bot.admission import Admission
+from bot.asking import Asking
+from bot.cards.answer import AnswerCards
+from bot.cards.card import Card
+from bot.client import SignalsBot
+from bot.cogs.buttons import ButtonsCog
+from bot.cogs.help import HelpCog
+from bot.cogs.signals import SignalsCog
+from bot.delivery.answers import AnswerDelivery
+from bot.delivery.places import as_discord
+from bot.gateway import set_addresses
+from bot.settings import Settings
+from bot.store.answers import AnswerStore
+
+DRAIN_S = 4.0
+"""How long answers under way may take at the end; with all that follows the process ends within 10 s."""
+LAST_WORDS_S = 1.0
+CLOSE_S = 1.5
+LOGIN_PAUSES_S = (1, 2, 5, 10, 30, 60)
+
+_log = telemetry.logger("bot")
+
+
+class TokenRefused(Exception):
+    """Discord does not accept the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the cogs are made of, apart from the client that loads them."""
+
+    bus: EventBus
+    scout: SignalsScout
+    admission: Admission
+    answers: AnswerStore
+    cards: AnswerCards
+    session: aiohttp.ClientSession
+    settings: Settings
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+    """Everything behind the client, started; closed in the opposite order."""
+    async with AsyncExitStack() as stack:
+        bus = MemoryBus()
+        scout = await stack.enter_async_context(running_scout(settings, bus, scout_config(settings)))
+        yield Parts(
+            bus=bus,
+            scout=scout,
+            admission=Admission(
+                permits=settings.guild_concurrency,
+                queue=settings.guild_queue,
+                total=settings.max_concurrency,
+                cooldown_s=settings.user_cooldown_s,
+            ),
+            answers=await stack.enter_async_context(AnswerStore(settings.database_url, close_timeout_s=CLOSE_S)),
+            cards=AnswerCards({spec.name: spec.title for spec in scout.specs}),
+            session=await stack.enter_async_context(aiohttp.ClientSession()),
+            settings=settings,
+        )
+
+
+def scout_config(settings: Settings) -> AgentConfig:
+    """The scout's own, but for concurrency: admission decides that here, fairly between guilds."""
+    return SCOUT_CONFIG.model_copy(update={"max_concurrent_tasks": settings.max_concurrency})
+
+
+async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -> None:
+    """Give a client its commands; works on any bot, so that tests can use a plain one."""
+    titles = {spec.name: spec.title for spec in parts.scout.specs}
+
+    async def post(channel_id: int, tenant: str | None, card: Card) -> bool:
+        return await post_to_channel(bot, channel_id, tenant, card)
+
+    delivery = AnswerDelivery(parts.bus.emit, parts.cards, titles, parts.answers, post)
+    parts.bus.subscribe(SIGNALS_PROGRESS, delivery.on_progress)
+    parts.bus.subscribe(SIGNALS_RESPONSE, delivery.on_response)
+    asking = Asking(
+        parts.scout.specs,
+        parts.scout.unavailable,
+        parts.admission,
+        delivery,
+        default_source=parts.scout.specs[0].name,
+        answer_timeout_s=parts.settings.answer_timeout_s,
+    )
+    await bot.add_cog(SignalsCog(bot, asking, parts.session))
+    await bot.add_cog(ButtonsCog(bot, asking, parts.answers, parts.cards, parts.session))
+    await bot.add_cog(HelpCog(bot, asking))
+
+
+async def post_to_channel(client: discord.Client, channel_id: int, tenant: str | None, card: Card) -> bool:
+    """Post a card in a channel of the tenant's own guild; False when there is none or the bot may not."""
+    channel: Any = client.get_channel(channel_id)
+    guild = getattr(channel, "guild", None)
+    if guild is None or str(guild.id) != tenant or not hasattr(channel, "send"):
+        return False
+    try:
+        await channel.send(**as_discord(card))
+    except discord.HTTPException as error:
+        _log.warning("could not post", channel_id=channel_id, status=error.status, code=error.code)
+        return False
+    return True
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT, then let answers under way finish. Raises ``TokenRefused``."""
+    set_addresses(settings.discord_api_url, settings.discord_gateway_url)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with assembled(settings) as parts:
+        bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
+        connected = asyncio.create_task(_connect(bot, settings), name="discord")
+        stopped = asyncio.create_task(stop.wait(), name="stop-signal")
+        try:
+            await asyncio.wait((connected, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await _drain(parts)
+        finally:
+            stopped.cancel()
+            await _close(bot, connected)
+        if connected.done() and not connected.cancelled():
+            connected.result()
+
+
+async def _connect(bot: SignalsBot, settings: Settings) -> None:
+    """Log in, again and again while Discord cannot be reached, then stay connected."""
+    token = settings.discord_token.get_secret_value()
+    pauses = iter(LOGIN_PAUSES_S)
+    while True:
+        try:
+            await bot.login(token)
+            break
+        except discord.LoginFailure as error:
+            raise TokenRefused from error
+        except (OSError, aiohttp.ClientError, discord.HTTPException, TimeoutError) as error:
+            pause_s = next(pauses, LOGIN_PAUSES_S[-1])
+            _log.warning("Discord cannot be reached", error=type(error).__name__, again_in_s=pause_s)
+            await bot.http.close()
+            await asyncio.sleep(pause_s)
+    await bot.connect()
+
+
+async def _drain(parts: Parts) -> None:
+    """Admit nobody, let answers under way finish, then have the rest say that they were stopped."""
+    _log.info("stopping")
+    parts.admission.close()
+    if not await _idle(parts.admission, DRAIN_S):
+        await parts.bus.drain(0.0)
+        await _idle(parts.admission, LAST_WORDS_S)
+
+
+async def _idle(admission: Admission, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await admission.idle()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _close(bot: SignalsBot, connected: asyncio.Task[None]) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await bot.close()
+    except TimeoutError:
+        _log.warning("the connection was not closed in time")
+    connected.cancel()
+    await asyncio.wait((connected,), timeout=CLOSE_S)

@@ -1,0 +1,110 @@
+"""``python -m bot check``: what is configured, what is missing, and how to fix it; no secret is ever printed."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import aiohttp
+
+from agents.settings import SourceSettings
+from agents.source import Source
+from bot.settings import Settings
+
+ASK_TIMEOUT_S = 10.0
+_SQLITE = "sqlite+aiosqlite:///"
+
+
+class Verdict(StrEnum):
+    """How one thing stands."""
+
+    GOOD = "ok"
+    OFF = "off"
+    BAD = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the check; a ``BAD`` one keeps the bot from running."""
+
+    what: str
+    verdict: Verdict
+    sentence: str
+
+
+async def check(settings: Settings, sources: tuple[Source, ...], *, offline: bool) -> list[Finding]:
+    """Everything that can be found out without starting; asks Discord whether the token is good, unless offline."""
+    found = [await _token(settings, offline=offline), _database(settings.database_url)]
+    found.append(Finding("text commands", *_text_commands(settings)))
+    found.extend(_sources(sources))
+    found.append(Finding("traces", *_traces(settings)))
+    return found
+
+
+async def _token(settings: Settings, *, offline: bool) -> Finding:
+    token = settings.discord_token.get_secret_value()
+    if not token:
+        fix = "set DISCORD_TOKEN to the bot's token from the Discord developer portal (Bot, then Reset Token)"
+        return Finding("DISCORD_TOKEN", Verdict.BAD, fix)
+    if offline:
+        return Finding("DISCORD_TOKEN", Verdict.GOOD, "set; Discord was not asked")
+    try:
+        timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{settings.discord_api_url}/users/@me", headers={"Authorization": f"Bot {token}"}) as answer,
+        ):
+            status = answer.status
+            name = str((await answer.json()).get("username", "")) if status == 200 else ""
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        sentence = f"{settings.discord_api_url} cannot be reached ({type(error).__name__}): check the network"
+        return Finding("DISCORD_API_URL", Verdict.BAD, sentence)
+    if status == 200:
+        return Finding("DISCORD_TOKEN", Verdict.GOOD, f"Discord knows it as {name}")
+    if status == 401:
+        fix = "Discord does not accept it: copy it again from the developer portal (Bot, then Reset Token)"
+        return Finding("DISCORD_TOKEN", Verdict.BAD, fix)
+    return Finding("DISCORD_API_URL", Verdict.BAD, f"answered with status {status}: try again in a moment")
+
+
+def _database(url: str) -> Finding:
+    path = Path(url.removeprefix(_SQLITE)).absolute()
+    place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
+    if os.access(place, os.W_OK):
+        return Finding("DATABASE_URL", Verdict.GOOD, f"{path} can be written")
+    return Finding("DATABASE_URL", Verdict.BAD, f"{place} cannot be written: change its owner, or set another file")
+
+
+def _text_commands(settings: Settings) -> tuple[Verdict, str]:
+    if settings.text_commands:
+        return Verdict.GOOD, "people may also mention the bot"
+    return Verdict.OFF, "slash commands only; TEXT_COMMANDS=true answers mentions too"
+
+
+def _sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    for source in sources:
+        reason = source.unavailable()
+        if reason is not None:
+            yield Finding(source.spec.name, Verdict.OFF, reason)
+        else:
+            yield Finding(source.spec.name, Verdict.GOOD, source.spec.setup or "ready")
+
+
+def _traces(settings: Settings) -> tuple[Verdict, str]:
+    if settings.otel_exporter_otlp_endpoint:
+        return Verdict.GOOD, "sent to OTEL_EXPORTER_OTLP_ENDPOINT"
+    return Verdict.OFF, "set OTEL_EXPORTER_OTLP_ENDPOINT to send them to a collector"
+
+
+def unknown_variables(environment: dict[str, str]) -> list[str]:
+    """Variables that look like ours but are not: a misspelling would otherwise be silent."""
+    known = {name.upper() for name in (*Settings.model_fields, *SourceSettings.model_fields)}
+    ours = ("DISCORD_", "REDDIT_", "HACKERNEWS_", "X_API", "X_BEARER", "X_DAILY", "NEWS_", "GUILD_", "FETCH_")
+    return sorted(name for name in environment if name.upper().startswith(ours) and name.upper() not in known)
+
+
+def run_check(settings: Settings, sources: tuple[Source, ...], *, offline: bool) -> list[Finding]:
+    """``check``, from a program that has no loop yet."""
+    return asyncio.run(check(settings, sources, offline=offline))

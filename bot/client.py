@@ -1,0 +1,81 @@
+"""The gateway client: what it listens to, how it fails, how it stops."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from agents import telemetry
+from bot.failures import answer_failure
+from bot.gateway import guard_parsers
+from bot.registration import register_commands
+
+LoadCogs = Callable[["SignalsBot"], Awaitable[None]]
+_log = telemetry.logger("bot.client")
+
+
+class SignalsTree(app_commands.CommandTree[Any]):
+    """The slash commands; what fails here is answered like everywhere else."""
+
+    async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError, /) -> None:
+        """Called by discord.py."""
+        if interaction.type is not discord.InteractionType.autocomplete:
+            await answer_failure(interaction, error)
+
+
+def intents(*, text_commands: bool) -> discord.Intents:
+    """What Discord is asked to send: servers, and with text commands messages too; nothing privileged."""
+    return discord.Intents(guilds=True, guild_messages=text_commands, dm_messages=text_commands)
+
+
+class SignalsBot(commands.AutoShardedBot):
+    """The client that the bot runs as: no member cache, no message cache, mentions nobody."""
+
+    def __init__(self, load_cogs: LoadCogs, *, text_commands: bool) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=SignalsTree,
+            intents=intents(text_commands=text_commands),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self._load_cogs = load_cogs
+        self._registering: asyncio.Task[None] | None = None
+        guard_parsers(self)
+
+    async def setup_hook(self) -> None:
+        """Called by discord.py between log-in and the gateway."""
+        await self._load_cogs(self)
+        self._registering = asyncio.create_task(self._register(), name="register-commands")
+
+    async def _register(self) -> None:
+        """Beside the connection: answering commands that are registered already need not wait for this."""
+        assert self.application_id is not None
+        try:
+            await register_commands(self.tree, self.application_id)
+        except (discord.DiscordException, OSError, TimeoutError):
+            _log.exception("commands could not be registered; those registered before still work")
+
+    async def on_ready(self) -> None:
+        """Say who we are."""
+        _log.info("connected", user=str(self.user), guilds=len(self.guilds), shards=self.shard_count)
+
+    async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
+        """Called by discord.py for text and hybrid commands."""
+        await answer_failure(context, error)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Called by discord.py when a listener raised."""
+        _log.exception("listener failed", listener=event_method)
+
+    async def close(self) -> None:
+        """Disconnect; safe to call twice."""
+        if self._registering is not None:
+            self._registering.cancel()
+        await super().close()

@@ -1,0 +1,169 @@
+"""The buttons under an answer: they work after a restart, for whoever presses them."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, Self
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from agents import telemetry
+from bot.answer import Answer, Question
+from bot.asking import Asking
+from bot.cards import custom_ids, notices
+from bot.cards.answer import AnswerCards
+from bot.cards.custom_ids import AGAIN_PATTERN, PAGE_PATTERN
+from bot.cogs.signals import acknowledge, tenant_of
+from bot.delivery.places import Place, as_discord
+from bot.failures import answer_failure, tell
+from bot.store.answers import Expired
+
+Press = Callable[[discord.Interaction], Awaitable[None]]
+
+
+class FindAnswer(Protocol):
+    """Where answers given earlier are found."""
+
+    async def get(self, answer_id: str) -> Answer | Expired | None:
+        """The answer, or what is left of it."""
+        ...
+
+
+class ButtonsCog(commands.Cog, name="buttons"):
+    """Turns pages and asks again. Ids that are not ours, or not under the message, get an answer too."""
+
+    def __init__(
+        self,
+        bot: commands.Bot | commands.AutoShardedBot,
+        asking: Asking,
+        answers: FindAnswer,
+        cards: AnswerCards,
+        session: aiohttp.ClientSession,
+    ) -> None:
+        self._bot = bot
+        self._asking = asking
+        self._answers = answers
+        self._cards = cards
+        self._session = session
+
+    async def cog_load(self) -> None:
+        """Register the patterns; they belong to no view, so none that times out can take them away."""
+        self._bot.add_dynamic_items(PageItem, AgainItem)
+
+    async def cog_unload(self) -> None:
+        """Forget the patterns."""
+        self._bot.remove_dynamic_items(PageItem, AgainItem)
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Answer presses and modals that no pattern of ours takes; discord.py would leave them without a word."""
+        if interaction.type not in {discord.InteractionType.component, discord.InteractionType.modal_submit}:
+            return
+        data: Any = interaction.data or {}
+        custom_id = str(data.get("custom_id", ""))
+        if custom_ids.parse(custom_id) is None or custom_id not in _custom_ids(interaction.message):
+            await self.guarded(interaction, lambda pressed: tell(pressed, notices.unknown_button()))
+
+    async def guarded(self, interaction: discord.Interaction, press: Press) -> None:
+        """Run a press in a trace of its own; whatever goes wrong is told to the person."""
+        with telemetry.span("button"):
+            try:
+                await press(interaction)
+            except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
+                await answer_failure(interaction, error)
+
+    async def turn_page(self, interaction: discord.Interaction, answer_id: str, page: int, owner_id: int) -> None:
+        """Show a page: in place for the owner, as a private copy with buttons of its own for anyone else."""
+        answer = await self._own(interaction, answer_id)
+        if not isinstance(answer, Answer):
+            return
+        drawn = as_discord(self._cards.card(answer, page, interaction.user.id))
+        if interaction.user.id == owner_id:
+            await interaction.response.edit_message(**drawn)
+        else:
+            await interaction.response.send_message(**drawn, ephemeral=True)
+
+    async def ask_again(self, interaction: discord.Interaction, answer_id: str) -> None:
+        """Ask the same question anew, for whoever pressed, as an answer that only they see."""
+        answer = await self._own(interaction, answer_id, accept_expired=True)
+        if answer is None:
+            return
+
+        async def defer(_question: Question) -> Place:
+            return await acknowledge(interaction, self._session, private=True)
+
+        await self._asking.ask(
+            answer.question, tenant=tenant_of(interaction), user_id=interaction.user.id, acknowledge=defer
+        )
+
+    async def _own(
+        self, interaction: discord.Interaction, answer_id: str, *, accept_expired: bool = False
+    ) -> Answer | Expired | None:
+        """The answer if it was given here and is usable; otherwise the person is told, and None."""
+        answer = await self._answers.get(answer_id)
+        if answer is not None and answer.tenant != tenant_of(interaction):
+            await tell(interaction, notices.foreign_button())
+            return None
+        if answer is None or (isinstance(answer, Expired) and not accept_expired):
+            await tell(interaction, notices.expired(answer_id if answer is not None else None))
+            return None
+        return answer
+
+
+def _custom_ids(message: discord.Message | None) -> set[str]:
+    if message is None:
+        return set()
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return {item.custom_id for row in rows for item in row.children if item.custom_id is not None}
+
+
+def _cog(interaction: discord.Interaction) -> ButtonsCog:
+    client: Any = interaction.client
+    cog = client.get_cog(ButtonsCog.__cog_name__)
+    assert isinstance(cog, ButtonsCog)
+    return cog
+
+
+class PageItem(discord.ui.DynamicItem[discord.ui.Button[Any]], template=PAGE_PATTERN):
+    """Previous and next."""
+
+    def __init__(self, item: discord.ui.Button[Any], button: custom_ids.PageButton) -> None:
+        super().__init__(item)
+        self._button = button
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Made by discord.py from a press."""
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, custom_ids.PageButton(match["answer_id"], int(match["page"]), int(match["owner_id"])))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """The press."""
+        cog, button = _cog(interaction), self._button
+        await cog.guarded(
+            interaction, lambda pressed: cog.turn_page(pressed, button.answer_id, button.page, button.owner_id)
+        )
+
+
+class AgainItem(discord.ui.DynamicItem[discord.ui.Button[Any]], template=AGAIN_PATTERN):
+    """Ask again."""
+
+    def __init__(self, item: discord.ui.Button[Any], button: custom_ids.AgainButton) -> None:
+        super().__init__(item)
+        self._button = button
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Made by discord.py from a press."""
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, custom_ids.AgainButton(match["answer_id"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """The press."""
+        cog, answer_id = _cog(interaction), self._button.answer_id
+        await cog.guarded(interaction, lambda pressed: cog.ask_again(pressed, answer_id))

@@ -1,0 +1,1 @@
+"""Where an answer goes: the interaction that asked, or a channel."""

@@ -1,0 +1,92 @@
+"""Where a message can be put: drawn cards turned into what Discord's API and its client take."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+import discord
+from discord.webhook.async_ import async_context
+
+from bot.cards.card import Card
+
+EDIT_TIMEOUT_S = 30.0
+_EDIT_ATTEMPTS = 3
+
+
+class Place(Protocol):
+    """A message that was begun and is edited until it holds the answer."""
+
+    async def edit(self, card: Card) -> None:
+        """Show the card instead of what is there. Doing it twice is the same as once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionPlace:
+    """The deferred answer to an interaction; its token lives 15 minutes.
+
+    Edits go through the client's webhook adapter (its retries and rate limits) with the body as drawn: building
+    the client's own embeds and views first would cost more than drawing, and it would keep every view for ever.
+    """
+
+    application_id: int
+    token: str
+    session: aiohttp.ClientSession
+
+    async def edit(self, card: Card) -> None:
+        """See ``Place``. Raises ``discord.HTTPException`` or ``aiohttp.ClientError`` when it cannot be done."""
+        payload = card.payload()
+        async with asyncio.timeout(EDIT_TIMEOUT_S):
+            for attempt in range(_EDIT_ATTEMPTS):
+                try:
+                    await async_context.get().edit_original_interaction_response(
+                        self.application_id, self.token, session=self.session, payload=payload
+                    )
+                except aiohttp.ClientError:  # dropped or truncated; the client does not retry these
+                    if attempt == _EDIT_ATTEMPTS - 1:
+                        raise
+                    await asyncio.sleep(0.5 * 2**attempt)
+                else:
+                    return
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePlace:
+    """A message of the bot's own in a channel."""
+
+    message: discord.Message
+
+    async def edit(self, card: Card) -> None:
+        """See ``Place``."""
+        async with asyncio.timeout(EDIT_TIMEOUT_S):
+            await self.message.edit(**as_discord(card, editing=True))
+
+
+def as_discord(card: Card, *, editing: bool = False) -> dict[str, Any]:
+    """A card as keyword arguments for the client's own send and edit methods."""
+    drawn: dict[str, Any] = {"embed": discord.Embed.from_dict(card.embed.payload())}
+    if card.rows:
+        drawn["view"] = _view(card)
+    elif editing:
+        drawn["view"] = None
+    return drawn
+
+
+def _view(card: Card) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for number, row in enumerate(card.rows):
+        for button in row:
+            view.add_item(
+                discord.ui.Button(
+                    label=button.label,
+                    custom_id=button.custom_id,
+                    url=button.url,
+                    emoji=button.emoji,
+                    style=discord.ButtonStyle(int(button.style)),
+                    disabled=button.disabled,
+                    row=number,
+                )
+            )
+    view.stop()  # presses are matched by pattern, for ever; the client need not remember this view
+    return view

@@ -1,0 +1,103 @@
+"""One answer for everything that can fail: commands, buttons, modals, text commands."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from agents import telemetry
+from agents.errors import ScoutError
+from agents.events import utc_now
+from bot.admission import Refused
+from bot.asking import NotNow
+from bot.cards import notices
+from bot.cards.card import Card
+from bot.delivery.places import as_discord
+
+Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
+"""Whoever is to be told: an interaction, or the context of a text or hybrid command."""
+
+_LATE = {10062, 40060, 50027}
+"""Discord's codes for an interaction that is unknown, answered already, or whose token has ended."""
+_WRAPPERS = (commands.HybridCommandError, commands.CommandInvokeError, app_commands.CommandInvokeError)
+_log = telemetry.logger("bot.failures")
+
+
+async def answer_failure(asker: Asker, error: BaseException) -> None:
+    """Tell the person in words what happened; what is our fault is logged once, with its traceback.
+
+    Never raises but for cancellation: when the person cannot be told any more, that is logged.
+    """
+    with telemetry.span("failure.answer"):
+        cause = _cause(error)
+        card = _expected(cause)
+        if card is None:
+            if isinstance(cause, discord.HTTPException) and cause.code in _LATE:
+                _log.warning("too late to answer", code=cause.code, where=_where(asker))
+                return
+            _log.error("command failed", where=_where(asker), exc_info=cause)
+            card = notices.failed(telemetry.trace_id())
+        try:
+            await tell(asker, card)
+        except (discord.DiscordException, OSError, TimeoutError) as failure:
+            _log.warning("the person could not be told", where=_where(asker), error=type(failure).__name__)
+
+
+async def tell(asker: Asker, card: Card) -> None:
+    """Show a card as the answer: privately where nothing was acknowledged yet, else in place of what is pending."""
+    drawn = as_discord(card)
+    if isinstance(asker, commands.Context):
+        if asker.interaction is None:
+            await asker.send(**drawn)
+            return
+        asker = asker.interaction
+    if not asker.response.is_done():
+        await asker.response.send_message(**drawn, ephemeral=True)
+    elif asker.response.type is discord.InteractionResponseType.deferred_channel_message:
+        await asker.edit_original_response(**as_discord(card, editing=True))
+    else:
+        await asker.followup.send(**drawn, ephemeral=True)
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, _WRAPPERS) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _where(asker: Asker) -> str:
+    command = asker.command
+    return command.qualified_name if command is not None else "no command"
+
+
+def _expected(error: BaseException) -> Card | None:
+    """The card for what a person or the moment is the reason of; None for what is our fault."""
+    if isinstance(error, NotNow):
+        return _refused(error)
+    if isinstance(error, ScoutError):
+        return notices.invalid(error.sentence)
+    if isinstance(error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)):
+        return notices.unknown_command()
+    if isinstance(error, commands.CommandNotFound):
+        return notices.unknown_command()
+    if isinstance(error, (app_commands.TransformerError, commands.UserInputError)):
+        return notices.invalid(_wrong_input(error))
+    if isinstance(error, (app_commands.CheckFailure, commands.CheckFailure)):
+        return notices.not_allowed(str(error))
+    return None
+
+
+def _refused(error: NotNow) -> Card:
+    wait_s = error.refusal.retry_after_s
+    if error.refusal.why is Refused.COOLDOWN:
+        return notices.cooldown(wait_s, utc_now())
+    return notices.busy(wait_s) if error.refusal.why is Refused.BUSY else notices.stopping()
+
+
+def _wrong_input(error: app_commands.TransformerError | commands.UserInputError) -> str:
+    if isinstance(error, app_commands.TransformerError):
+        return f"“{str(error.value)[:100]}” is not a value that this option takes."
+    if isinstance(error, commands.BadFlagArgument):
+        return f"“{error.argument[:100]}” is not a value that {error.flag.name} takes."
+    if isinstance(error, commands.TooManyFlags):
+        return f"{error.flag.name} was given more than once."
+    return f"{error} Options are written like `query: rust timeframe: 7d`."

@@ -1,0 +1,63 @@
+"""What the client's gateway needs beyond what it does itself: other addresses, and parsers that cannot end it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import discord
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from agents import telemetry
+from bot.recent import Recent
+
+REMEMBERED_INTERACTIONS = 10_000
+_log = telemetry.logger("bot.gateway")
+
+
+def set_addresses(api_url: str, gateway_url: str) -> None:
+    """Point the client at another REST base and, unless empty, another gateway.
+
+    Both are class attributes of the client, and there is no other way to set them. The gateway's default matters
+    too, not only the address of the first connection: after an invalid session the client goes back to it.
+    """
+    Route.BASE = api_url
+    if gateway_url:
+        DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url)
+
+
+def guard_parsers(client: discord.Client) -> None:
+    """Make the client survive a gateway event that it cannot parse, and run each interaction once.
+
+    As it comes, an exception in a parser (a field missing, a type unknown) ends the whole client, and an
+    interaction that Discord delivers twice runs twice. Call it before connecting.
+    """
+    parsers = client._connection.parsers  # noqa: SLF001 - there is no public place to stand between
+    for name, parse in list(parsers.items()):
+        parsers[name] = _survive(name, parse)
+    parsers["INTERACTION_CREATE"] = _once(parsers["INTERACTION_CREATE"])
+
+
+def _survive(name: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def guarded(data: Any) -> Any:
+        try:
+            return parse(data)
+        except Exception:  # noqa: BLE001 - whatever a frame holds; logged with its traceback
+            _log.exception("gateway event could not be read", event_name=name)
+            return None
+
+    return guarded
+
+
+def _once(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    seen: Recent[str, bool] = Recent(REMEMBERED_INTERACTIONS)
+
+    def once(data: Any) -> Any:
+        interaction_id = str(data.get("id"))
+        if seen.get(interaction_id):
+            _log.warning("interaction delivered twice", interaction_id=interaction_id)
+            return None
+        seen.put(interaction_id, True)
+        return parse(data)
+
+    return once

@@ -1,0 +1,55 @@
+"""What an operator sets for the bot: read from the environment and ``.env`` once, by the command line."""
+
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator
+
+from agents.settings import SourceSettings
+
+
+class Settings(SourceSettings):
+    """Every field is the environment variable of its upper-case name; ``.env.example`` lists them all."""
+
+    discord_token: SecretStr = Field(SecretStr(""), description="The bot's token, from its page in the portal")
+    discord_api_url: str = Field("https://discord.com/api/v10", description="REST base; also for a rate-limit proxy")
+    discord_gateway_url: str = Field("", description="Overrides the websocket address, after reconnects too")
+    database_url: str = Field("sqlite+aiosqlite:///data/signals.db", description="Where answers are kept for 7 days")
+    text_commands: bool = Field(False, description="true: also usable by mentioning the bot")
+
+    guild_concurrency: int = Field(3, ge=1, le=100, description="Questions of one server worked on at once")
+    guild_queue: int = Field(10, ge=0, le=1000, description="Questions of one server that may wait")
+    max_concurrency: int = Field(32, ge=1, le=10_000, description="Questions of all servers worked on at once")
+    user_cooldown_s: float = Field(5.0, ge=0, le=3600, description="Seconds between two questions of one person")
+    answer_timeout_s: float = Field(20.0, ge=1, le=300, description="Seconds after which an answer goes out anyway")
+    otel_exporter_otlp_endpoint: str = Field("", description="Where traces go; empty: no export")
+
+    @field_validator("discord_token")
+    @classmethod
+    def _one_word(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if any(character.isspace() or not character.isprintable() for character in token):
+            raise ValueError("must be one word without line breaks or spaces; copy it again from the portal")
+        if not token.isascii():
+            raise ValueError("must be plain ASCII; copy it again from the portal")
+        return value
+
+    @field_validator("discord_api_url")
+    @classmethod
+    def _rest_base(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// or http://")
+        return value.rstrip("/")
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _websocket(cls, value: str) -> str:
+        if value and not value.startswith(("ws://", "wss://")):
+            raise ValueError("must begin with wss:// or ws://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite(cls, value: Any) -> Any:
+        if not value.startswith("sqlite+aiosqlite:///"):
+            raise ValueError("must begin with sqlite+aiosqlite:///")
+        return value
