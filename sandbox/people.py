@@ -189,8 +189,6 @@ class People:
             raise NotClickable("the message is gone")
         if component.get("disabled"):
             raise NotClickable(f"{_name(component)} is disabled")
-        if not component.get("custom_id"):
-            raise NotClickable(f"{_name(component)} is a link: it opens in the browser and never reaches the bot")
         if message.ephemeral and message.visible_to != user.id:
             raise NotClickable(f"{user.name} does not see this message")
 
@@ -326,8 +324,9 @@ class People:
 
 
 def pressable(message: Message) -> list[JsonObject]:
-    """The buttons and selects of a message in the order of the numbers that a person sees, from 1."""
-    return [component for _, component in walk(message.components) if component.get("type") in (2, *SELECTS)]
+    """The buttons (links have no number) and selects in the order of the numbers that a person sees, from 1."""
+    there = (component for _, component in walk(message.components) if component.get("type") in (2, *SELECTS))
+    return [component for component in there if component.get("custom_id")]
 
 
 def _component(message: Message, which: str | int) -> JsonObject | None:

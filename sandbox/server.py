@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,6 +15,7 @@ from sandbox.activity import Activity, Listener
 from sandbox.backend import Backend
 from sandbox.clock import Clock
 from sandbox.connection import Connection
+from sandbox.control import Control
 from sandbox.definitions import Registry
 from sandbox.errors import JsonObject
 from sandbox.exchange import Exchange, Exchanges
@@ -105,7 +106,7 @@ class LocalDiscord:
             self.backend, self.limits, self.faults, document, token or new_bot_token(self.bot_user)
         )
         self._runner: web.AppRunner | None = None
-        self._serving: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life
 
@@ -115,7 +116,8 @@ class LocalDiscord:
         app.router.add_get("/gateway/", self._serve_gateway)
         app.router.add_route("*", "/api/{version:v[0-9]+}/{path:.*}", self._serve_rest)
         app.router.add_get("/attachments/{name:.*}", self._serve_file)
-        self._extend(app)
+        app.middlewares.append(_loopback_only)
+        app.router.add_routes(Control(self).routes())
         # Cancelling handlers with their clients would undo what a dropped request was to do: only hangs end early.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=False)
         await self._runner.setup()
@@ -132,15 +134,30 @@ class LocalDiscord:
             connection.close(1001, "Going away")
         if self._runner is not None:
             # Connections end with their close frame; whoever does not answer it is cut.
-            if self._serving:
-                await asyncio.wait(self._serving, timeout=0.3)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=0.3)
             for connection in tuple(self.gateway.connections):
                 connection.sever()
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._runner.cleanup()
             self._runner = None
 
-    def _extend(self, app: web.Application) -> None:
-        """Where the control interface joins."""
+    def own(self, task: asyncio.Task[None]) -> None:
+        """Keep the task until it is done; what is left when the server closes is cancelled."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def reset(self) -> None:
+        """Forget servers, commands, faults, requests, violations and counts; users and connections stay."""
+        for guild in self.guilds:
+            self.remove_guild(guild)
+        self._registry.clear()
+        self.faults.clear()
+        self.limits.reset()
+        self._pipeline.requests.clear()
+        self._pipeline.violations.clear()
 
     # -- addresses
 
@@ -303,21 +320,17 @@ class LocalDiscord:
         self.gateway.dispatch(event, data, guild_id)
 
     async def _serve_gateway(self, request: web.Request) -> web.WebSocketResponse:
-        _check_host(request)
         socket = web.WebSocketResponse(timeout=0.5, max_msg_size=1 << 20, compress=False, autoping=True)
         await socket.prepare(request)
         serving = asyncio.create_task(Connection(socket, request, self.gateway, self).run())
-        self._serving.add(serving)
-        serving.add_done_callback(self._serving.discard)
+        self.own(serving)
         await serving
         return socket
 
     async def _serve_rest(self, request: web.Request) -> web.StreamResponse:
-        _check_host(request)
         return await self._pipeline.serve(request, "/" + request.match_info["path"])
 
     async def _serve_file(self, request: web.Request) -> web.Response:
-        _check_host(request)
         found = self.world.file(request.match_info["name"])
         if found is None:
             raise web.HTTPNotFound
@@ -335,9 +348,13 @@ def _document(openapi: Path | str | None) -> OpenApi | None:
     return None if path is None else OpenApi(Path(path))
 
 
-def _check_host(request: web.Request) -> None:
+@web.middleware
+async def _loopback_only(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Refuse names that only pretend to be this machine (DNS rebinding)."""
     host = request.host
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     if name not in _LOOPBACK:
-        raise web.HTTPForbidden(text="this server answers on loopback only")
+        return web.Response(status=403, text="this server answers on loopback only")
+    return await handler(request)
