@@ -10,7 +10,9 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from agents.source import Source
+from agents.sources.feeds import FeedParser
 from agents.sources.hackernews import HackerNews
+from agents.sources.news import News
 from agents.sources.reddit import Reddit
 
 
@@ -43,13 +45,19 @@ class SourceSettings(Protocol):
         ...
 
     @property
+    def news_feeds(self) -> Sequence[str]:
+        """Addresses of feeds."""
+        ...
+
+    @property
     def hackernews_api_url(self) -> str:
         """Base of Algolia's index."""
         ...
 
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
-    """Every source there is, in the order in which people see them."""
+    """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
+    parser = FeedParser()
     return (
         Reddit(
             url=settings.reddit_url,
@@ -57,7 +65,9 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
             client_id=settings.reddit_client_id,
             client_secret=settings.reddit_client_secret.get_secret_value(),
             subreddits=settings.reddit_subreddits,
+            parser=parser,
             clock=time.monotonic,
         ),
+        News(settings.news_feeds, parser),
         HackerNews(settings.hackernews_api_url),
     )

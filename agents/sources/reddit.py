@@ -1,176 +1,30 @@
-"""Reddit, through its API with an app's id and secret.
+"""Reddit: posts of subreddits or of a search, through its API with keys and through its public feeds without."""
 
-Facts: "OAuth2" of reddit-archive/reddit's wiki (application-only tokens: ``grant_type=client_credentials``), "Reddit
-Data API Wiki" (100 requests a minute per app, ``x-ratelimit-remaining``, ``x-ratelimit-reset`` in *seconds left*,
-the user agent's form ``<platform>:<app id>:<version> (by /u/<name>)``), "api documentation: listings, search"
-(``after``, ``limit`` up to 100, ``raw_json=1`` against escaped ``&``, ``restrict_sr``, ``t``).
-"""
-
-import asyncio
-import base64
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-import msgspec
-
-from agents.errors import AccessDenied, NotFound, SourceError
-from agents.fetch.json import decode_json
-from agents.fetch.request import JSON, Fetch, Request, Response
-from agents.signal import Engagement, Signal, Timeframe
+from agents import __version__
+from agents.fetch.request import Fetch
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, moment, upstream_host
-from agents.text import plain
-from agents.urls import canonical, join
+from agents.sources.feeds import ReadsFeeds
+from agents.sources.items import upstream_host
+from agents.sources.reddit_api import RedditApi
+from agents.sources.reddit_feed import SETUP, RedditFeed
+from agents.sources.reddit_place import SORTS, parse_sort, parse_subreddits, place_of
 
 NAME = "reddit"
-USER_AGENT = "python:io.github.signals-scout:0.1.0 (by /u/signals_scout)"
-_SITE = "https://www.reddit.com"
-"""Where people read, whatever address the API is asked at."""
-_PAGE_ITEMS = 100
-_MAX_PAGES = 3
-_MAX_SUBREDDITS = 10
-_RENEW_BEFORE_S = 120.0
-_SORTS = ("new", "hot", "top")
-_SUBREDDIT = re.compile(r"[A-Za-z0-9_]{2,21}")
-_THING = re.compile(r"t3_[a-z0-9]{1,13}")
-_WINDOWS = {
-    Timeframe.HOUR: "hour",
-    Timeframe.SIX_HOURS: "day",
-    Timeframe.DAY: "day",
-    Timeframe.WEEK: "week",
-    Timeframe.MONTH: "month",
-}
-"""The smallest of Reddit's own windows that holds the timeframe; what is too old is dropped afterwards."""
-_GONE = {"[deleted]", "[removed]", "[deleted by user]"}
-
-
-def parse_subreddits(text: str) -> str:
-    """``r/Python, rust`` as ``python+rust``: lower case, each once, sorted; a ``ValueError`` says what is wrong."""
-    names = set()
-    for word in re.split(r"[\s,+]+", text.strip(" ,+")):
-        name = re.sub(r"^/?r/", "", word, flags=re.IGNORECASE).rstrip("/")
-        if not _SUBREDDIT.fullmatch(name):
-            raise ValueError(f"“{word[:40]}” is no subreddit: 2 to 21 letters, digits and underscores, as in python.")
-        names.add(name.lower())
-    if len(names) > _MAX_SUBREDDITS:
-        raise ValueError(f"At most {_MAX_SUBREDDITS} subreddits at once; these are {len(names)}.")
-    return "+".join(sorted(names))
-
-
-def parse_sort(text: str) -> str:
-    """One of ``new``, ``hot`` and ``top``."""
-    if text.lower() not in _SORTS:
-        raise ValueError(f"Reddit cannot sort by “{text[:40]}”. Choose one of: {', '.join(_SORTS)}.")
-    return text.lower()
-
-
-class _Parent(msgspec.Struct):
-    """The post that a crosspost points to."""
-
-    url: str = ""
-    url_overridden_by_dest: str | None = None
-
-
-class _Post(msgspec.Struct):
-    """One post, of the fields that are used here."""
-
-    name: str
-    title: str
-    permalink: str
-    created_utc: float
-    subreddit: str
-    url: str | None = None
-    url_overridden_by_dest: str | None = None
-    author: str | None = None
-    selftext: str | None = None
-    score: int | None = None
-    num_comments: int | None = None
-    hide_score: bool | None = None
-    over_18: bool | None = None
-    stickied: bool | None = None
-    promoted: bool | None = None
-    is_self: bool | None = None
-    is_gallery: bool | None = None
-    is_video: bool | None = None
-    crosspost_parent_list: list[_Parent] | None = None
-
-
-class _Kind(msgspec.Struct):
-    kind: str
-
-
-class _Child(msgspec.Struct):
-    data: _Post
-
-
-class _Children(msgspec.Struct):
-    children: list[msgspec.Raw]
-    after: str | None = None
-
-
-class _Listing(msgspec.Struct):
-    data: _Children
-
-
-class _Grant(msgspec.Struct):
-    """The answer to a request for a token; an error comes with status 200 too."""
-
-    access_token: str | None = None
-    expires_in: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    renew_at_s: float
-
-
-class _Tokens:
-    """The app's token: kept, renewed before it ends, one renewal at a time."""
-
-    def __init__(self, url: str, client_id: str, client_secret: str, user_agent: str, clock: Callable[[], float]):
-        self._url = f"{url}/api/v1/access_token"
-        pair = f"{client_id}:{client_secret}".encode()
-        self._basic = f"Basic {base64.b64encode(pair).decode()}"
-        self._user_agent = user_agent
-        self._clock = clock
-        self._token: _Token | None = None
-        self._renewal = asyncio.Lock()
-
-    async def current(self, fetch: Fetch, *, refused: str | None = None) -> str:
-        """A token that is still good; never ``refused``, which the API has just turned down."""
-        async with self._renewal:
-            token = self._token
-            if token is None or token.text == refused or self._clock() >= token.renew_at_s:
-                token = self._token = await self._renewed(fetch)
-            return token.text
-
-    async def _renewed(self, fetch: Fetch) -> _Token:
-        request = Request(
-            self._url,
-            method="POST",
-            form={"grant_type": "client_credentials"},
-            headers={"User-Agent": self._user_agent},
-            credentials={"Authorization": self._basic},
-        )
-        try:
-            response = await fetch.get(request)
-        except AccessDenied as error:
-            raise _wrong_key(error.status) from error
-        grant = decode_json(response, _Grant)
-        token = grant.access_token
-        if not token or not (token.isascii() and token.isprintable()):
-            raise _wrong_key(response.status)
-        life_s = max(0.0, grant.expires_in)
-        return _Token(token, self._clock() + life_s - min(_RENEW_BEFORE_S, life_s / 10))
-
-
-def _wrong_key(status: int) -> AccessDenied:
-    return AccessDenied(
-        "Reddit refuses the app's id and secret. Check REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET.", status=status
-    )
+USER_AGENT = f"python:io.github.signals-scout:{__version__} (by /u/signals_scout)"
+"""In the form that Reddit asks for ("Reddit Data API Wiki"): ``<platform>:<app id>:<version> (by /u/<name>)``."""
+_KEYLESS_INTERVAL_S = 60.0
+_KEYLESS_TTL_S = 600.0
+_OPTIONS = (
+    Option(
+        name="subreddit",
+        help="One or several subreddits, as in python or python+rust",
+        parse=parse_subreddits,
+        example="python+rust",
+    ),
+    Option(name="sort", help="Which posts to look at", parse=parse_sort, example="top", choices=SORTS),
+)
 
 
 class Reddit:
@@ -184,199 +38,65 @@ class Reddit:
         client_id: str,
         client_secret: str,
         subreddits: Sequence[str],
+        parser: ReadsFeeds,
         clock: Callable[[], float],
         user_agent: str = USER_AGENT,
     ) -> None:
         """``subreddits``: asked when the question names none and has no query; ``clock``: monotonic seconds."""
-        self._api_url = api_url.rstrip("/")
-        self._client_id = client_id
-        self._client_secret = client_secret
+        url, api_url = url.rstrip("/"), api_url.rstrip("/")
         self._subreddits = parse_subreddits("+".join(subreddits))
-        self._headers = {"User-Agent": user_agent}
-        self._tokens = _Tokens(url.rstrip("/"), client_id, client_secret, user_agent, clock)
-        self._spec = SourceSpec(
-            name=NAME,
-            title="Reddit",
-            help="Posts from Reddit, from subreddits or found by a search",
-            options=(
-                Option(
-                    name="subreddit",
-                    help="One or several subreddits, as in python or python+rust",
-                    parse=parse_subreddits,
-                    example="python+rust",
-                ),
-                Option(name="sort", help="Which posts to look at", parse=parse_sort, example="top", choices=_SORTS),
-            ),
-            limits={
-                upstream_host(url): HostLimit(interval_s=1.0, burst=5, concurrency=2),
-                upstream_host(api_url): HostLimit(interval_s=0.6, burst=20, concurrency=4),
-            },
-            setup="REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET, of an app that Reddit has approved.",
-        )
+        self._parser = parser
+        self._half_a_key = bool(client_id) != bool(client_secret)
+        self._way: RedditApi | RedditFeed
+        if client_id and client_secret:
+            self._way = RedditApi(
+                url=url,
+                api_url=api_url,
+                client_id=client_id,
+                client_secret=client_secret,
+                user_agent=user_agent,
+                clock=clock,
+            )
+            self._spec = _spec(
+                {
+                    upstream_host(url): HostLimit(interval_s=1.0, burst=5, concurrency=2),
+                    upstream_host(api_url): HostLimit(interval_s=0.6, burst=20, concurrency=4),
+                }
+            )
+        else:
+            self._way = RedditFeed(url=url, user_agent=user_agent, parser=parser)
+            limit = HostLimit(interval_s=_KEYLESS_INTERVAL_S, burst=1, concurrency=1)
+            self._spec = _spec(
+                {upstream_host(url): limit}, ttl_s=_KEYLESS_TTL_S, setup=f"{SETUP}: votes and comments."
+            )
 
     @property
     def spec(self) -> SourceSpec:
-        """What it declares."""
+        """What it declares: without keys a long life of answers, and what to set."""
         return self._spec
 
     def unavailable(self) -> str | None:
-        """What to set, when the id or the secret is missing."""
-        if self._client_id and self._client_secret:
-            return None
-        return "Set REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET to read Reddit."
+        """A sentence when only one half of the key is set, which is a mistake; without any key the feeds answer."""
+        if self._half_a_key:
+            return f"Only one of {SETUP} is set; set both, or neither for the public feeds."
+        return None
 
     async def scan(self, question: Question, fetch: Fetch) -> Scan:
-        """Pages until the timeframe is covered, the limit is met by an ordered listing, or the cap is reached."""
-        path, params = self._listing(question)
-        found: dict[str, Signal] = {}
-        after: str | None = None
-        for page in range(_MAX_PAGES):
-            more = {"after": after, "count": str(page * _PAGE_ITEMS)} if after else {}
-            try:
-                posts, after = await self._page(path, {**params, **more}, fetch)
-            except SourceError as error:
-                if not found:
-                    raise
-                return Scan(tuple(found.values()), f"Only the first posts arrived: {error.sentence}", partial=True)
-            signals = [signal for post in posts if (signal := _signal(post))]
-            found |= {signal.id: signal for signal in signals if signal.timestamp >= question.since}
-            covered = _covered(params, signals, question, len(found))
-            if after is None or covered:
-                return Scan(tuple(found.values()))
-        return Scan(tuple(found.values()), note=f"Read up to {_MAX_PAGES * _PAGE_ITEMS} posts; there are more.")
+        """Posts of the timeframe."""
+        return await self._way.scan(place_of(question, self._subreddits), question, fetch)
 
-    def _listing(self, question: Question) -> tuple[str, dict[str, str]]:
-        """Path and parameters. Unasked, short timeframes look at what is new and longer ones at what is on top."""
-        asked = question.options.get("subreddit")
-        sort = question.options.get("sort")
-        params = {"raw_json": "1", "limit": str(_PAGE_ITEMS), "t": _WINDOWS[question.timeframe]}
-        if question.query:
-            params |= {"q": question.query, "sort": sort or "relevance", "type": "link"}
-            return (f"/r/{asked}/search", params | {"restrict_sr": "1"}) if asked else ("/search", params)
-        if sort is None:
-            sort = "new" if question.timeframe in {Timeframe.HOUR, Timeframe.SIX_HOURS} else "top"
-        return f"/r/{asked or self._subreddits}/{sort}", params | {"sort": sort}
-
-    async def _page(self, path: str, params: dict[str, str], fetch: Fetch) -> tuple[list[_Post], str | None]:
-        token = await self._tokens.current(fetch)
-        try:
-            response = await self._asked(path, params, token, fetch)
-        except AccessDenied as error:
-            if error.status != 401:
-                raise _refused(path, error) from error
-            token = await self._tokens.current(fetch, refused=token)
-            response = await self._asked(path, params, token, fetch)
-        except NotFound as error:
-            raise _missing(path, error.status) from error
-        self._mind_the_limit(response, fetch)
-        return _posts(response, path)
-
-    async def _asked(self, path: str, params: dict[str, str], token: str, fetch: Fetch) -> Response:
-        request = Request(
-            f"{self._api_url}{path}",
-            params=params,
-            headers=self._headers,
-            credentials={"Authorization": f"Bearer {token}"},
-            accept=(*JSON, "text/html"),
-        )
-        return await fetch.get(request)
-
-    def _mind_the_limit(self, response: Response, fetch: Fetch) -> None:
-        try:
-            remaining = float(response.headers.get("x-ratelimit-remaining", ""))
-            seconds_left = float(response.headers.get("x-ratelimit-reset", ""))
-        except ValueError:
-            return
-        if remaining < 1 and 0 < seconds_left < 3600:
-            fetch.pause(self._api_url, seconds_left)
+    async def close(self) -> None:
+        """End the processes that read feeds, which other sources may share; harmless when repeated."""
+        await self._parser.close()
 
 
-def _covered(params: dict[str, str], signals: list[Signal], question: Question, found: int) -> bool:
-    """Whether another page could bring nothing that is wanted."""
-    if params["sort"] == "new":
-        return any(signal.timestamp < question.since for signal in signals)
-    return found >= question.limit
-
-
-def _posts(response: Response, path: str) -> tuple[list[_Post], str | None]:
-    if response.content_type == "text/html":
-        raise blocked(response.status)
-    if urlsplit(response.url).path.startswith("/subreddits/search"):  # where unknown names are redirected to
-        raise _missing(path, 404)
-    listing = decode_json(response, _Listing).data
-    posts = [raw for raw in listing.children if _is_post(raw)]
-    return [child.data for child in decode_items(posts, _Child, "Reddit")], listing.after
-
-
-def _is_post(raw: msgspec.Raw) -> bool:
-    """Users and subreddits stand in listings too; what has no readable kind is left to ``decode_items``."""
-    try:
-        return msgspec.json.decode(raw, type=_Kind).kind == "t3"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return True
-
-
-def blocked(status: int) -> AccessDenied:
-    """What a page for people, in the place of data, means."""
-    return AccessDenied(
-        "Reddit sent a page for people instead of posts: it blocks this address for now.", status=status
+def _spec(limits: dict[str, HostLimit], *, ttl_s: float = 0.0, setup: str = "") -> SourceSpec:
+    return SourceSpec(
+        name=NAME,
+        title="Reddit",
+        help="Posts from Reddit, from subreddits or found by a search",
+        options=_OPTIONS,
+        limits=limits,
+        ttl_s=ttl_s,
+        setup=setup,
     )
-
-
-def _refused(path: str, error: AccessDenied) -> AccessDenied:
-    place = _place(path)
-    why = f"{place} is private, or Reddit blocks us" if place else "it blocks us"
-    return AccessDenied(f"Reddit refuses to answer: {why}.", status=error.status)
-
-
-def _missing(path: str, status: int) -> NotFound:
-    return NotFound(f"Reddit has no {_place(path) or 'such page'}.", status=status)
-
-
-def _place(path: str) -> str:
-    parts = path.split("/")
-    return f"r/{parts[2]}" if parts[1] == "r" else ""
-
-
-def _signal(post: _Post) -> Signal | None:
-    """The post as a signal; None for advertisements, pinned posts and what cannot be used."""
-    when = moment(post.created_utc)
-    title = plain(post.title, 300)
-    discussion = canonical(join(_SITE, post.permalink) or "")
-    if post.stickied or post.promoted or when is None or not title or not discussion:
-        return None
-    if not _THING.fullmatch(post.name):
-        return None
-    link = _link(post)
-    return Signal(
-        id=f"{NAME}:{post.name}",
-        source=NAME,
-        title=title,
-        url=link or discussion,
-        discussion_url=discussion if link and link != discussion else None,
-        origin=f"r/{plain(post.subreddit, 40)}",
-        author=_known(post.author, 40),
-        excerpt=_known(post.selftext, 300),
-        timestamp=when,
-        engagement=Engagement(
-            points=None if post.hide_score else count(post.score), comments=count(post.num_comments)
-        ),
-        nsfw=bool(post.over_18),
-    )
-
-
-def _link(post: _Post) -> str | None:
-    """What the post is about when that is a page elsewhere; pictures and videos of Reddit are read on Reddit."""
-    if post.is_self or post.is_gallery or post.is_video:
-        return None
-    parent = post.crosspost_parent_list[0] if post.crosspost_parent_list else None
-    target = (parent.url_overridden_by_dest or parent.url) if parent else None
-    target = target or post.url_overridden_by_dest or post.url
-    return canonical(join(_SITE, target) or "") if target else None
-
-
-def _known(text: str | None, limit: int) -> str | None:
-    """Plain text, or None where there is none or it was taken away."""
-    if not text or text.strip() in _GONE:
-        return None
-    return plain(text, limit)

@@ -8,18 +8,18 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.upstreams import hackernews, reddit
+from sandbox.upstreams import hackernews, news, reddit
 from sandbox.upstreams.faults import Behaviour, Fault
 
 __all__ = ["Behaviour", "Fault", "SampleUpstreams"]
 
-_ROUTES = {"reddit": reddit.routes, "hackernews": hackernews.routes}
+_ROUTES = {"reddit": reddit.routes, "hackernews": hackernews.routes, "news": news.routes}
 
 
 class SampleUpstreams:
     """One server per upstream, each on a port of its own, as async context manager.
 
-    ``latency_s``: by upstream (``reddit``, ``hackernews``), so that progress can be seen.
+    ``latency_s``: by upstream (``reddit``, ``hackernews``, ``news``), so that progress can be seen.
     """
 
     def __init__(self, *, latency_s: Mapping[str, float] | None = None) -> None:
@@ -61,5 +61,6 @@ class SampleUpstreams:
             "REDDIT_CLIENT_SECRET": reddit.CLIENT_SECRET,
             "REDDIT_SUBREDDITS": "python,rust,programming,technology,selfhosted",
             "HACKERNEWS_API_URL": f"{self.base_url('hackernews')}/api/v1",
+            "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }

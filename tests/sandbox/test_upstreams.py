@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import aiohttp
 import pytest
@@ -15,6 +16,7 @@ from agents.fetch.http import HttpFetch
 from agents.signal import Timeframe
 from agents.source import Question, Scan, Source
 from agents.sources import SourceSettings, build_sources
+from agents.sources.news import News
 from sandbox.upstreams import Fault, SampleUpstreams
 
 
@@ -28,6 +30,7 @@ class Settings:
     reddit_api_url: str
     reddit_subreddits: tuple[str, ...]
     hackernews_api_url: str
+    news_feeds: tuple[str, ...]
 
 
 def settings(env: Mapping[str, str]) -> SourceSettings:
@@ -39,6 +42,7 @@ def settings(env: Mapping[str, str]) -> SourceSettings:
         reddit_api_url=env["REDDIT_API_URL"],
         reddit_subreddits=tuple(env["REDDIT_SUBREDDITS"].split(",")),
         hackernews_api_url=env["HACKERNEWS_API_URL"],
+        news_feeds=tuple(env["NEWS_FEEDS"].split(",")),
     )
 
 
@@ -48,7 +52,11 @@ async def demo() -> AsyncIterator[tuple[SampleUpstreams, dict[str, Source], Http
     async with SampleUpstreams() as upstreams:
         env = upstreams.env()
         async with HttpFetch(user_agent="test", allow=parse_allow(env["FETCH_ALLOW"])) as fetch:
-            yield upstreams, {source.spec.name: source for source in build_sources(settings(env))}, fetch
+            sources = {source.spec.name: source for source in build_sources(settings(env))}
+            try:
+                yield upstreams, sources, fetch
+            finally:
+                await cast("News", sources["news"]).close()
 
 
 async def ask(
@@ -57,7 +65,7 @@ async def ask(
     return await source.scan(Question(options, query, timeframe, 100, utc_now()), fetch)
 
 
-@pytest.mark.parametrize("name", ["reddit", "hackernews"])
+@pytest.mark.parametrize("name", ["reddit", "news", "hackernews"])
 async def test_every_source_finds_recent_marked_samples(name: str) -> None:
     async with demo() as (_, sources, fetch):
         scan = await ask(sources[name], fetch)
@@ -67,7 +75,7 @@ async def test_every_source_finds_recent_marked_samples(name: str) -> None:
     assert scan.note == ""
 
 
-@pytest.mark.parametrize("name", ["reddit", "hackernews"])
+@pytest.mark.parametrize("name", ["reddit", "news", "hackernews"])
 @pytest.mark.parametrize("query", ["python", "rust"])
 async def test_a_query_finds_what_matches_it(name: str, query: str) -> None:
     async with demo() as (_, sources, fetch):

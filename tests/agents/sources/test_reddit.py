@@ -14,6 +14,7 @@ from hypothesis import given
 from agents.errors import AccessDenied, InvalidOption, NotFound, SourceError, UnexpectedContent, UpstreamFailed
 from agents.fetch.request import Request, Response
 from agents.signal import Timeframe
+from agents.sources.feeds import FeedParser
 from agents.sources.reddit import Reddit
 from tests.agents.sources.fakes import NOW, Answer, FakeFetch, Ticks, answer, mutated, question, recorded
 from tests.agents.sources.strategies import ANY_JSON, PATHS
@@ -29,6 +30,7 @@ def source(clock: Ticks | None = None, *, client_id: str = "id", client_secret: 
         client_id=client_id,
         client_secret=client_secret,
         subreddits=("Python", "rust"),
+        parser=FeedParser(),
         clock=clock or Ticks(),
     )
 
