@@ -1,0 +1,248 @@
+"""``python -m bot demo``: the unmodified bot against a Discord and upstreams on this machine, and a person typing."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sandbox.activity import Happening
+from sandbox.exchange import Exchange
+from sandbox.guilds import Channel, User
+from sandbox.lines import CommandSyntaxError
+from sandbox.messages import Message
+from sandbox.people import NotClickable, pressable
+from sandbox.server import LocalDiscord
+from sandbox.terminal import draw_message
+from sandbox.upstreams import SampleUpstreams
+
+ANSWERED, NOT_ANSWERED = 0, 1
+FIRST_LINE = "/signals reddit"
+START_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+LATENCY_S = {"reddit": 1.4, "hackernews": 0.6, "news": 2.2}
+"""So that progress can be seen; real upstreams take about as long."""
+QUIET_S = 0.3
+"""After the last change of an answer before the next prompt is shown."""
+
+_HELP = (
+    "Type a command (/signals all query:python, /signals news timeframe:7d, /help),\n"
+    "the number of a button under the last answer, or quit. Ctrl-C ends."
+)
+
+
+def run_demo(*, once: bool) -> int:
+    """Run until the person has had enough; with ``once`` until the first answer. Returns the exit status."""
+    try:
+        return asyncio.run(_demo(once=once))
+    except KeyboardInterrupt:
+        print()
+        return ANSWERED
+
+
+async def _demo(*, once: bool) -> int:
+    async with AsyncExitStack() as stack:
+        discord = await stack.enter_async_context(LocalDiscord())
+        upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=LATENCY_S))
+        guild = discord.add_guild("Sample server")
+        channel = guild.add_channel("general", kind="text")
+        person = discord.add_user("you")
+        guild.add_member(person)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signals-scout-")))
+        print("Signals Scout demo: a Discord on this machine, sample upstreams, the real bot.")
+        print(f"All stories are samples. The bot's log: {folder / 'bot.log'}\n")
+        bot = await stack.enter_async_context(_bot(_environment(discord, upstreams, folder), folder / "bot.log"))
+        if not await _registered(discord, bot):
+            print("The bot did not start. Its log ends:\n")
+            print("\n".join((folder / "bot.log").read_text(errors="replace").splitlines()[-15:]))
+            return NOT_ANSWERED
+        talk = Talk(discord, channel, person)
+        stack.callback(discord.subscribe(talk.on_happening))
+        answered = await talk.say(FIRST_LINE)
+        if not once:
+            print(_HELP)
+            await _converse(talk, bot)
+        return ANSWERED if answered else NOT_ANSWERED
+
+
+def _environment(discord: LocalDiscord, upstreams: SampleUpstreams, folder: Path) -> dict[str, str]:
+    """The operator's own variables are left out: the demo must not reach anything real."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    return kept | upstreams.env() | {
+        "DISCORD_TOKEN": discord.token,
+        "DISCORD_API_URL": discord.api_url,
+        "DISCORD_GATEWAY_URL": discord.gateway_url,
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
+        "X_SPEND_FILE": str(folder / "x-spend.json"),
+        "TEXT_COMMANDS": "true",
+        "USER_COOLDOWN_S": "1",
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+    }  # fmt: skip
+
+
+@asynccontextmanager
+async def _bot(environment: dict[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The bot as an operator would run it, in a folder of its own so that no .env is read; ended at the end."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "run", env=environment, cwd=log.parent, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _registered(discord: LocalDiscord, bot: asyncio.subprocess.Process) -> bool:
+    """Wait until the bot is connected and its commands are known."""
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not (discord.gateway.connections and discord.commands.all()):
+                if bot.returncode is not None:
+                    return False
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        return False
+    return True
+
+
+class Talk:
+    """One person's conversation with the bot, drawn as it happens."""
+
+    def __init__(self, discord: LocalDiscord, channel: Channel, person: User) -> None:
+        self._discord = discord
+        self._channel = channel
+        self._person = person
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._exchange: Exchange | None = None
+        self._changed = asyncio.Event()
+        self._last: Message | None = None
+
+    def on_happening(self, happening: Happening) -> None:
+        """Print acknowledgements and every version of a message."""
+        if happening.kind == "interaction.acknowledged":
+            exchange: Exchange = happening.subject
+            took_ms = (exchange.acknowledged_after_s or 0.0) * 1000
+            print(self._dim(f"  ← acknowledged after {took_ms:.0f} ms"))
+        elif happening.kind in {"message.created", "message.edited"}:
+            message: Message = happening.subject
+            if message.author is self._person:
+                return
+            self._last = message
+            print(draw_message(message, self._width(), colour=self._colour) + "\n")
+            self._changed.set()
+
+    async def say(self, line: str) -> bool:
+        """Type a line, or press a button by its number; True when the bot answered."""
+        print(self._dim("  → you " + ("press " if line.isdecimal() else "type ")) + line)
+        self._changed.clear()
+        try:
+            await self._send(line)
+        except (CommandSyntaxError, NotClickable) as error:
+            print(f"  {error}\n")
+            return False
+        return await self._answered()
+
+    async def _send(self, line: str) -> None:
+        self._exchange = None
+        if line.isdecimal():
+            buttons = 0 if self._last is None else len(pressable(self._last))
+            if self._last is None or not 1 <= int(line) <= buttons:
+                raise NotClickable(f"There is no button {line} under the last message; it has {buttons or 'none'}.")
+            self._exchange = await self._discord.click(self._person, self._last, int(line) - 1)
+        elif line.startswith("/"):
+            self._exchange = await self._discord.type_command(self._person, self._channel, line)
+        else:
+            await self._discord.say(self._person, self._channel, line)
+
+    async def _answered(self) -> bool:
+        """Wait until what the bot says is final: an answer has buttons or is private, what is pending has neither."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                while not (self._last is not None and self._changed.is_set() and _final(self._last)):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            print("  The bot did not answer.\n")
+            return False
+        await asyncio.sleep(QUIET_S)
+        return True
+
+    def _dim(self, text: str) -> str:
+        return f"\x1b[2m{text}\x1b[0m" if self._colour else text
+
+    def _width(self) -> int:
+        return min(100, shutil.get_terminal_size((88, 24)).columns)
+
+
+def _final(message: Message) -> bool:
+    return not message.loading and bool(message.components or message.ephemeral)
+
+
+async def _converse(talk: Talk, bot: asyncio.subprocess.Process) -> None:
+    """Read lines until the person ends, the input does, or the bot."""
+    ended = asyncio.create_task(bot.wait())
+    try:
+        with _typed_lines() as lines:
+            while True:
+                print("> ", end="", flush=True)
+                typed = asyncio.create_task(lines.get())
+                await asyncio.wait((typed, ended), return_when=asyncio.FIRST_COMPLETED)
+                if not typed.done():
+                    typed.cancel()
+                    print("\nThe bot has ended.")
+                    return
+                line = typed.result()
+                if line is None or line.strip() in {"quit", "exit"}:
+                    return
+                if line.strip():
+                    await talk.say(line.strip())
+    finally:
+        ended.cancel()
+
+
+@contextmanager
+def _typed_lines() -> Iterator[asyncio.Queue[str | None]]:
+    """Lines of standard input as they are typed, None at its end.
+
+    Neither a thread (one that waits for a line would outlive Ctrl-C) nor asyncio's pipes (they make the terminal
+    non-blocking for printing too). A file as input cannot be watched, and need not be: it never makes wait.
+    """
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    descriptor = sys.stdin.fileno()
+    unfinished = b""
+
+    def read() -> bool:
+        nonlocal unfinished
+        got = os.read(descriptor, 4096)
+        *whole, unfinished = (unfinished + got).split(b"\n")
+        for line in whole:
+            lines.put_nowait(line.decode(errors="replace"))
+        if not got:
+            lines.put_nowait(unfinished.decode(errors="replace") or None)
+            lines.put_nowait(None)
+            loop.remove_reader(descriptor)
+        return bool(got)
+
+    try:
+        loop.add_reader(descriptor, read)
+    except PermissionError:
+        while read():
+            pass
+    try:
+        yield lines
+    finally:
+        loop.remove_reader(descriptor)
