@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
-from agents import telemetry
 from agents.errors import InvalidOption, NotConfigured, UnknownSource
 from agents.events import Requester, SignalsRequested, SourceRequest, utc_now
 from agents.signal import Timeframe
@@ -103,7 +102,6 @@ class Asking:
             timeframe=question.timeframe,
             limit=question.limit,
             deadline=utc_now() + timedelta(seconds=self._answer_timeout_s),
-            traceparent=telemetry.traceparent(),
         )
 
 

@@ -91,15 +91,15 @@ class Cache(Generic[K, V]):
         self,
         key: K,
         load: Callable[[], Awaitable[V]],
-        ttl_s: float,
+        ttl_s: float | Callable[[V], float],
         *,
         max_age_s: float | None = None,
         stale_for_s: float = 0.0,
     ) -> Cached[V]:
         """The value, loaded unless it is there and young enough; loaded once however many ask at a time.
 
-        ``ttl_s`` counts from the end of the load; 0 keeps nothing unless ``stale_for_s`` needs it. A load
-        already under way is young enough for everyone. A failure is not kept and is the same error for every
+        ``ttl_s`` (or what it says of the value loaded) counts from the end of the load; 0 keeps nothing unless
+        ``stale_for_s`` needs it. A load already under way is young enough for everyone. A failure is not kept and is the same error for every
         waiter, unless a value not older than ``stale_for_s`` (or not expired yet) is there: then it is
         ``STALE``, with the error beside it. Raises ``LifecycleError`` when the cache is closed.
         """
@@ -128,7 +128,9 @@ class Cache(Generic[K, V]):
         if tasks:
             await asyncio.wait(tasks)
 
-    def _take_off(self, key: K, load: Callable[[], Awaitable[V]], ttl_s: float, stale_for_s: float) -> _Flight[V]:
+    def _take_off(
+        self, key: K, load: Callable[[], Awaitable[V]], ttl_s: float | Callable[[V], float], stale_for_s: float
+    ) -> _Flight[V]:
         if self._closed:
             raise LifecycleError("The cache was closed and loads nothing more.")
         if len(self._flights) >= self._max_entries:
@@ -146,7 +148,12 @@ class Cache(Generic[K, V]):
         return flight
 
     async def _fly(
-        self, key: K, flight: _Flight[V], load: Callable[[], Awaitable[V]], ttl_s: float, stale_for_s: float
+        self,
+        key: K,
+        flight: _Flight[V],
+        load: Callable[[], Awaitable[V]],
+        ttl_s: float | Callable[[V], float],
+        stale_for_s: float,
     ) -> None:
         try:
             value = await load()
@@ -156,8 +163,9 @@ class Cache(Generic[K, V]):
                 _log.warning("load failed with nobody waiting", error=repr(error), exc_info=error)
             return
         now = self._clock()
-        flight.entry = _Entry(value, now, now + ttl_s)
-        if max(ttl_s, stale_for_s) > 0:
+        keep_s = ttl_s(value) if callable(ttl_s) else ttl_s
+        flight.entry = _Entry(value, now, now + keep_s)
+        if max(keep_s, stale_for_s) > 0:
             self._entries[key] = flight.entry
             self._entries.move_to_end(key)
             if len(self._entries) > self._max_entries:

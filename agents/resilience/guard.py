@@ -34,7 +34,7 @@ from agents.resilience.cache import Cache, Cached, CacheState
 from agents.resilience.limiter import HostLimiter, upstream_host
 from agents.resilience.retry import RetryPolicy, replace_retry_log, retrying
 from agents.signal import Timeframe
-from agents.source import HostLimit, Question, Scan, Source
+from agents.source import HostLimit, Question, Scan, Source, SourceSpec
 from agents.telemetry import logger, span
 
 _log = logger("agents.resilience.guard")
@@ -46,6 +46,8 @@ _FETCHING = 0.9
 """The part of a scan's time that its requests may use. The rest is the source's own, to read what it got: when one
 of its requests hangs to the end, what the others brought still counts."""
 _STALE_FOR_S = 24 * 3600.0
+_PARTIAL_TTL_S = 60.0
+"""An answer in which something failed is kept for no longer: asking again soon may bring the rest."""
 
 ScanState = CacheState
 """How a scan was come by."""
@@ -62,7 +64,7 @@ class ResilienceConfig:
     cache_enabled: bool = True
     """False: nothing is kept, but equal questions at the same time are still one scan."""
     cache_ttl_s: float = 300.0
-    cache_max_entries: int = 2048
+    cache_max_entries: int = 512
     failure_threshold: int = 5
     recovery_timeout_s: float = 60.0
 
@@ -127,6 +129,7 @@ class GuardedFetch:
     async def _attempt(self, request: Request, host: str, attempt: int) -> Response:
         started = self._clock()
         with span("fetch", {"source": self._source, "host": host, "attempt": attempt}) as opened:
+            _log.debug("fetch started", source=self._source, host=host, attempt=attempt)
             outcome = "ok"
             try:
                 return await self._guarded(request, host, attempt)
@@ -137,7 +140,12 @@ class GuardedFetch:
                 duration_s = round(self._clock() - started, 4)
                 opened.set_attributes({"outcome": outcome, "duration_s": duration_s})
                 _log.debug(
-                    "fetch", source=self._source, host=host, attempt=attempt, outcome=outcome, duration_s=duration_s
+                    "fetch finished",
+                    source=self._source,
+                    host=host,
+                    attempt=attempt,
+                    outcome=outcome,
+                    duration_s=duration_s,
                 )
 
     async def _guarded(self, request: Request, host: str, attempt: int) -> Response:
@@ -221,7 +229,7 @@ class ScanGuard:
                 cached = await self._cache.get_or_load(
                     question_key(spec.name, question),
                     lambda: self._load(source, question),
-                    ttl_s=max(config.cache_ttl_s, spec.ttl_s) if keep else 0.0,
+                    ttl_s=(lambda loaded: self._ttl_s(spec, loaded[0])) if keep else 0.0,
                     max_age_s=max_age_s,
                     stale_for_s=min(_STALE_FOR_S, question.timeframe.delta.total_seconds()) if keep else 0.0,
                 )
@@ -230,6 +238,10 @@ class ScanGuard:
         except LifecycleError as error:
             raise SourceError(f"{spec.title} was not read, because the agent is stopping.") from error
         return _guarded(cached)
+
+    def _ttl_s(self, spec: SourceSpec, scan: Scan) -> float:
+        whole_s = max(self._config.cache_ttl_s, spec.ttl_s)
+        return min(_PARTIAL_TTL_S, whole_s) if scan.partial else whole_s
 
     async def close(self) -> None:
         """Cancel the scans under way and wait for their end."""

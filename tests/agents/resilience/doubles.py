@@ -86,8 +86,9 @@ async def hang() -> None:
 class OnePage:
     """A source that fetches its addresses one after the other."""
 
-    def __init__(self, *urls: str, ttl_s: float = 0.0) -> None:
+    def __init__(self, *urls: str, ttl_s: float = 0.0, partial: bool = False) -> None:
         self.urls = urls or ("https://up.example/new",)
+        self.partial = partial
         self.spec = SourceSpec(name="page", title="Page", help="Read one page", ttl_s=ttl_s)
         self.questions: list[Question] = []
 
@@ -98,7 +99,7 @@ class OnePage:
         self.questions.append(question)
         for url in self.urls:
             await fetch.get(Request(url))
-        return Scan(())
+        return Scan((), partial=self.partial)
 
 
 def question(

@@ -76,6 +76,16 @@ async def test_an_answer_is_fetched_once_then_cached_for_the_longer_of_both_time
     assert len(upstream.calls) == 2
 
 
+async def test_a_partial_answer_is_kept_for_a_minute_only() -> None:
+    clock, upstream, source = Clock(), Upstream(), OnePage(ttl_s=900.0, partial=True)
+    guard = make(upstream, clock=clock)
+    await guard.scan(source, question(), 5.0)
+    clock.advance(59)
+    assert (await guard.scan(source, question(), 5.0)).state is ScanState.HIT
+    clock.advance(1)
+    assert (await guard.scan(source, question(), 5.0)).state is ScanState.LOADED
+
+
 async def test_equal_questions_at_once_are_one_scan_even_with_the_cache_off() -> None:
     upstream, source = Upstream(lambda: asyncio.sleep(0.005)), OnePage()
     guard = make(upstream, ResilienceConfig(cache_enabled=False))
