@@ -341,14 +341,16 @@ def test_the_order_of_options_the_querys_case_and_the_moment_do_not_matter(items
     assert question_key("reddit", question("  ")) == question_key("reddit", question(None))
 
 
-async def test_each_attempt_is_one_debug_line_without_the_query(lines_of: Callable[[ModuleType], Lines]) -> None:
+async def test_each_attempts_start_and_end_are_debug_lines_without_the_query(lines_of: Callable[[ModuleType], Lines]) -> None:
     upstream = Upstream(Unreachable("broken"), None)
     guard = make(upstream)
     lines = lines_of(guard_module)
     await guard.scan(OnePage(f"https://{HOST}/x?token=secret"), question(), None)
-    assert [(line["host"], line["attempt"], line["outcome"]) for line in lines] == [
-        (HOST, 1, "Unreachable"),
-        (HOST, 2, "ok"),
+    assert [(line["event"], line["host"], line["attempt"], line.get("outcome")) for line in lines] == [
+        ("fetch started", HOST, 1, None),
+        ("fetch finished", HOST, 1, "Unreachable"),
+        ("fetch started", HOST, 2, None),
+        ("fetch finished", HOST, 2, "ok"),
     ]
     assert {line["log_level"] for line in lines} == {"debug"}
     assert "secret" not in repr(lines)
