@@ -100,8 +100,8 @@ class Cache(Generic[K, V]):
 
         ``ttl_s`` (or what it says of the value loaded) counts from the end of the load; 0 keeps nothing unless
         ``stale_for_s`` needs it. A load already under way is young enough for everyone. A failure is not kept and
-        is the same error for every waiter, unless a value not older than ``stale_for_s`` (or not expired yet) is there: then it is
-        ``STALE``, with the error beside it. Raises ``LifecycleError`` when the cache is closed.
+        is the same error for every waiter, unless a value not older than ``stale_for_s`` (or not expired yet) is
+        there: then it is ``STALE``, with the error beside it. Raises ``LifecycleError`` when the cache is closed.
         """
         hit = self.peek(key, max_age_s)
         if hit is not None:

@@ -341,7 +341,9 @@ def test_the_order_of_options_the_querys_case_and_the_moment_do_not_matter(items
     assert question_key("reddit", question("  ")) == question_key("reddit", question(None))
 
 
-async def test_each_attempts_start_and_end_are_debug_lines_without_the_query(lines_of: Callable[[ModuleType], Lines]) -> None:
+async def test_each_attempts_start_and_end_are_debug_lines_without_the_query(
+    lines_of: Callable[[ModuleType], Lines],
+) -> None:
     upstream = Upstream(Unreachable("broken"), None)
     guard = make(upstream)
     lines = lines_of(guard_module)
