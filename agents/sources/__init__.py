@@ -5,15 +5,19 @@ A new source touches its module, its line here, a test and, when it needs a key,
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
 
+from agents.events import utc_now
 from agents.source import Source
 from agents.sources.feeds import FeedParser
 from agents.sources.hackernews import HackerNews
 from agents.sources.news import News
 from agents.sources.reddit import Reddit
+from agents.sources.twitter import Twitter
+from agents.spend import DailySpend
 
 
 class SourceSettings(Protocol):
@@ -50,6 +54,26 @@ class SourceSettings(Protocol):
         ...
 
     @property
+    def x_bearer_token(self) -> SecretStr:
+        """Of the app; empty: X is off."""
+        ...
+
+    @property
+    def x_daily_budget_usd(self) -> float:
+        """What a UTC day may cost."""
+        ...
+
+    @property
+    def x_spend_file(self) -> str:
+        """Where the day's spending is remembered."""
+        ...
+
+    @property
+    def x_api_url(self) -> str:
+        """Base of X's API."""
+        ...
+
+    @property
     def hackernews_api_url(self) -> str:
         """Base of Algolia's index."""
         ...
@@ -67,6 +91,11 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
             subreddits=settings.reddit_subreddits,
             parser=parser,
             clock=time.monotonic,
+        ),
+        Twitter(
+            api_url=settings.x_api_url,
+            bearer_token=settings.x_bearer_token.get_secret_value(),
+            spend=DailySpend(Path(settings.x_spend_file), settings.x_daily_budget_usd, utc_now),
         ),
         News(settings.news_feeds, parser),
         HackerNews(settings.hackernews_api_url),

@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from sandbox.upstreams import hackernews, news, reddit
+from sandbox.upstreams import hackernews, news, reddit, x
 from sandbox.upstreams.faults import Behaviour, Fault
 
 __all__ = ["Behaviour", "Fault", "SampleUpstreams"]
 
-_ROUTES = {"reddit": reddit.routes, "hackernews": hackernews.routes, "news": news.routes}
+_ROUTES = {"reddit": reddit.routes, "hackernews": hackernews.routes, "news": news.routes, "x": x.routes}
 
 
 class SampleUpstreams:
     """One server per upstream, each on a port of its own, as async context manager.
 
-    ``latency_s``: by upstream (``reddit``, ``hackernews``, ``news``), so that progress can be seen.
+    ``latency_s``: by upstream (``reddit``, ``hackernews``, ``news``, ``x``), so that progress can be seen.
     """
 
     def __init__(self, *, latency_s: Mapping[str, float] | None = None) -> None:
@@ -27,11 +29,13 @@ class SampleUpstreams:
         self.behaviours = {name: Behaviour(delays.get(name, 0.0)) for name in _ROUTES}
         """What each upstream does; set ``fault`` and ``latency_s`` while it runs."""
         self._ports: dict[str, int] = {}
+        self._directory = ""
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         start = datetime.now(UTC)
         async with self._running:
+            self._directory = self._running.enter_context(TemporaryDirectory(prefix="sample-upstreams-"))
             for name, routes in _ROUTES.items():
                 app = web.Application(middlewares=[self.behaviours[name].middleware])
                 app.add_routes(routes(start))
@@ -53,7 +57,7 @@ class SampleUpstreams:
         return f"http://127.0.0.1:{self._ports[upstream]}"
 
     def env(self) -> dict[str, str]:
-        """The environment that points the agents here."""
+        """The environment that points the agents here; what they spend at the sample X is no real money."""
         return {
             "REDDIT_URL": self.base_url("reddit"),
             "REDDIT_API_URL": self.base_url("reddit"),
@@ -61,6 +65,9 @@ class SampleUpstreams:
             "REDDIT_CLIENT_SECRET": reddit.CLIENT_SECRET,
             "REDDIT_SUBREDDITS": "python,rust,programming,technology,selfhosted",
             "HACKERNEWS_API_URL": f"{self.base_url('hackernews')}/api/v1",
+            "X_API_URL": f"{self.base_url('x')}/2",
+            "X_BEARER_TOKEN": x.TOKEN,
+            "X_SPEND_FILE": str(Path(self._directory) / "x-spend.json"),
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }
