@@ -10,16 +10,19 @@ import msgspec
 
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request
+from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, divide, moment, outcomes, upstream_host
+from agents.sources.items import count, decode_items, divide, moment, outcomes
 from agents.text import plain, plain_html
 from agents.urls import canonical
 
 NAME = "hackernews"
 _ITEM_PAGE = "https://news.ycombinator.com/item?id="
 _TAGS = {"ask": "ask_hn", "show": "show_hn", "front": "front_page"}
-_PAGE_ITEMS = 100
+_FEWEST_ITEMS = 50
+"""Asked for even when fewer are wanted: points cannot be filtered there, so that choosing is left to the ranking."""
+_MOST_ITEMS = 100
 _REQUESTS_AN_HOUR = 10_000
 
 
@@ -95,7 +98,7 @@ class HackerNews:
         params = {
             "tags": _TAGS[kind] if kind else "story",
             "numericFilters": f"created_at_i>{int(question.since.timestamp())}",
-            "hitsPerPage": str(max(1, min(question.limit, _PAGE_ITEMS))),
+            "hitsPerPage": str(min(max(question.limit, _FEWEST_ITEMS), _MOST_ITEMS)),
         }
         if question.query:
             params["query"] = question.query

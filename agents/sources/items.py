@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -43,14 +42,6 @@ def count(value: int | None) -> int | None:
     if value is None or value >= 2**63:
         return None
     return max(0, value)
-
-
-def upstream_host(url: str) -> str:
-    """The key of ``SourceSpec.limits`` for an address: its host, with the port where it is not the scheme's own."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    own = {"http": 80, "https": 443}.get(parts.scheme)
-    return host if parts.port in (None, own) else f"{host}:{parts.port}"
 
 
 async def outcome(work: Awaitable[T]) -> T | SourceError:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from agents import __version__
 from agents.fetch.request import Fetch
+from agents.resilience.limiter import upstream_host
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import upstream_host
 from agents.sources.reddit_api import RedditApi
 from agents.sources.reddit_feed import SETUP, RedditFeed
 from agents.sources.reddit_place import SORTS, parse_sort, parse_subreddits, place_of

@@ -19,6 +19,7 @@ from agents.errors import (
     AccessDenied,
     AttemptTimeout,
     BadStatus,
+    DeadlineExceeded,
     NotConfigured,
     SourceError,
     TooLarge,
@@ -27,9 +28,10 @@ from agents.errors import (
 )
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request, Response
+from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, upstream_host
+from agents.sources.items import count, decode_items
 from agents.spend import DailySpend
 from agents.text import plain
 from agents.urls import canonical, domain
@@ -49,7 +51,7 @@ _QUERY_CHARS = 400
 _WANTED_FIELDS = "created_at,public_metrics,possibly_sensitive,entities"
 _OWN_SITES = ("twitter.com", "x.com", "t.co")
 _SHORT_LINK = re.compile(r"\s*https://t\.co/\w+")
-_MAYBE_BILLED = (AttemptTimeout, Unreachable, UnexpectedContent, TooLarge)
+_MAYBE_BILLED = (AttemptTimeout, DeadlineExceeded, Unreachable, UnexpectedContent, TooLarge)
 """Failures after which nobody knows whether X counted the posts: they count as read."""
 
 

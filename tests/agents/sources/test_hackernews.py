@@ -39,11 +39,11 @@ def serving(*hits: dict[str, Any]) -> FakeFetch:
 async def test_asks_for_the_popular_and_the_newest_by_time_alone() -> None:
     fetch = serving(hit())
 
-    await HackerNews(API).scan(question("rust", timeframe=Timeframe.WEEK, limit=40), fetch)
+    await HackerNews(API).scan(question("rust", timeframe=Timeframe.WEEK, limit=60), fetch)
 
     assert sorted(request.url for request in fetch.sent) == [f"{API}/search", f"{API}/search_by_date"]
     since = int((NOW - timedelta(days=7)).timestamp())
-    expected = {"tags": "story", "numericFilters": f"created_at_i>{since}", "hitsPerPage": "40", "query": "rust"}
+    expected = {"tags": "story", "numericFilters": f"created_at_i>{since}", "hitsPerPage": "60", "query": "rust"}
     assert all(dict(request.params) == expected for request in fetch.sent)
 
 

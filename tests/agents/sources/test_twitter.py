@@ -15,6 +15,7 @@ from agents.errors import (
     AttemptTimeout,
     BadStatus,
     BudgetSpent,
+    DeadlineExceeded,
     NotConfigured,
     SourceError,
     UnexpectedContent,
@@ -150,6 +151,7 @@ async def test_what_is_left_of_the_budget_bounds_the_search(spend: DailySpend) -
         (lambda: AccessDenied("x", status=401), 0.0),
         (lambda: BadStatus("x", status=400), 0.0),
         (lambda: AttemptTimeout("x"), 0.05),
+        (lambda: DeadlineExceeded("x"), 0.05),
         (lambda: UnexpectedContent("x"), 0.05),
     ],
 )
