@@ -13,8 +13,8 @@ from agents.fetch.request import Fetch, Request
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, divide, moment, outcomes
-from agents.text import plain, plain_html
+from agents.sources.items import count, decode_items, divide, excerpt_html, moment, outcomes
+from agents.text import plain
 from agents.urls import canonical
 
 NAME = "hackernews"
@@ -120,7 +120,7 @@ def _signal(hit: _Hit) -> Signal | None:
         url=link or discussion,
         discussion_url=discussion if link else None,
         author=plain(hit.author, 80),
-        excerpt=plain_html(hit.story_text, 300),
+        excerpt=excerpt_html(hit.story_text),
         timestamp=when,
         engagement=Engagement(points=count(hit.points), comments=count(hit.num_comments)),
     )

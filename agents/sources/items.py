@@ -8,8 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from agents.errors import SourceError, UnexpectedContent
+from agents.text import plain, plain_html
 
 T = TypeVar("T")
+
+EXCERPT_CHARS = 300
 
 
 def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> list[T]:
@@ -27,6 +30,22 @@ def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> 
     if raws and not items:
         raise UnexpectedContent(f"{upstream} sent {len(raws)} items in a form that is not known here.")
     return items
+
+
+def excerpt(text: str | None) -> str | None:
+    """The beginning of a text, plain; of a long one only as much is looked at as an excerpt can need."""
+    return plain(text[:1_500], EXCERPT_CHARS) if text else None
+
+
+def excerpt_html(markup: str | None) -> str | None:
+    """The same for HTML."""
+    return plain_html(markup[:3_000], EXCERPT_CHARS) if markup else None
+
+
+async def take_turns(done: int) -> None:
+    """Let others run after every 20th item: cleaning the texts of some hundred would stall the loop."""
+    if done % 20 == 0:
+        await asyncio.sleep(0)
 
 
 def moment(epoch_s: float) -> datetime | None:

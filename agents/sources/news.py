@@ -19,7 +19,7 @@ from agents.signal import Signal
 from agents.source import Option, Question, Scan, SourceSpec
 from agents.sources.feed_worker import Entry, Feed
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import divide, moment, outcomes
+from agents.sources.items import divide, excerpt_html, moment, outcomes, take_turns
 from agents.text import plain_html
 from agents.urls import canonical, domain, join
 
@@ -116,7 +116,7 @@ class News:
             self._kept.move_to_end(feed)
             return before
         parsed = await self._parser.parse(response.body, response.charset)
-        kept = _kept(feed, parsed, response, before, now)
+        kept = await _kept(feed, parsed, response, before, now)
         self._kept[feed] = kept
         self._kept.move_to_end(feed)
         while len(self._kept) > _MAX_FEEDS_KEPT:
@@ -124,12 +124,13 @@ class News:
         return kept
 
 
-def _kept(feed: str, parsed: Feed, response: Response, before: _Kept | None, now: datetime) -> _Kept:
+async def _kept(feed: str, parsed: Feed, response: Response, before: _Kept | None, now: datetime) -> _Kept:
     """The feed's items as signals, each dated by the feed or by when it appeared."""
     origin = plain_html(parsed.title, 80) or domain(feed)
     first_seen: dict[str, datetime | None] = {}
     signals: dict[str, Signal] = {}
-    for entry in parsed.entries:
+    for number, entry in enumerate(parsed.entries, 1):
+        await take_turns(number)
         link = canonical(join(response.url, entry.link) or "") if entry.link else None
         if link is None:
             continue
@@ -163,7 +164,7 @@ def _date(entry: Entry, now: datetime) -> datetime | None:
 
 def _signal(entry: Entry, signal_id: str, link: str, origin: str, when: datetime) -> Signal | None:
     text = entry.summary or entry.content
-    title = plain_html(entry.title, 300) or plain_html(text, 100)
+    title = plain_html(entry.title, 300) or plain_html(text[:1_000], 100)
     if title is None:
         return None
     return Signal(
@@ -173,7 +174,7 @@ def _signal(entry: Entry, signal_id: str, link: str, origin: str, when: datetime
         url=link,
         origin=origin,
         author=plain_html(entry.author, 80),
-        excerpt=plain_html(text, 300),
+        excerpt=excerpt_html(text),
         timestamp=when,
     )
 

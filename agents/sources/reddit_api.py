@@ -20,13 +20,15 @@ from agents.fetch.json import decode_json
 from agents.fetch.request import JSON, Fetch, Request, Response
 from agents.signal import Engagement, Signal
 from agents.source import Question, Scan
-from agents.sources.items import count, decode_items, moment
+from agents.sources.items import count, decode_items, excerpt, moment, take_turns
 from agents.sources.reddit_place import SITE, Place, blocked, missing, refused
 from agents.text import plain
 from agents.urls import canonical, join
 
 _PAGE_ITEMS = 100
 _MAX_PAGES = 3
+_PAGE_BYTES = 6_000_000
+"""A page of 100 long stories: their text comes twice, plain and as HTML."""
 _RENEW_BEFORE_S = 120.0
 _THING = re.compile(r"t3_[a-z0-9]{1,13}")
 _GONE = {"[deleted]", "[removed]", "[deleted by user]"}
@@ -170,7 +172,7 @@ class RedditApi:
                 if not found:
                     raise
                 return Scan(tuple(found.values()), f"Only the first posts arrived: {error.sentence}", partial=True)
-            signals = [signal for post in posts if (signal := _signal(post))]
+            signals = await _signals(posts)
             found |= {signal.id: signal for signal in signals if signal.timestamp >= question.since}
             covered = _covered(place, signals, question, len(found))
             if after is None or covered:
@@ -198,6 +200,7 @@ class RedditApi:
             headers=self._headers,
             credentials={"Authorization": f"Bearer {token}"},
             accept=(*JSON, "text/html"),
+            max_bytes=_PAGE_BYTES,
         )
         return await fetch.get(request)
 
@@ -236,6 +239,15 @@ def _is_post(raw: msgspec.Raw) -> bool:
         return True
 
 
+async def _signals(posts: list[_Post]) -> list[Signal]:
+    signals: list[Signal] = []
+    for number, post in enumerate(posts, 1):
+        await take_turns(number)
+        if signal := _signal(post):
+            signals.append(signal)
+    return signals
+
+
 def _signal(post: _Post) -> Signal | None:
     """The post as a signal; None for advertisements, pinned posts and what cannot be used."""
     when = moment(post.created_utc)
@@ -253,8 +265,8 @@ def _signal(post: _Post) -> Signal | None:
         url=link or discussion,
         discussion_url=discussion if link and link != discussion else None,
         origin=f"r/{plain(post.subreddit, 40)}",
-        author=_known(post.author, 40),
-        excerpt=_known(post.selftext, 300),
+        author=plain(_known(post.author), 40),
+        excerpt=excerpt(_known(post.selftext)),
         timestamp=when,
         engagement=Engagement(
             points=None if post.hide_score else count(post.score), comments=count(post.num_comments)
@@ -273,8 +285,6 @@ def _link(post: _Post) -> str | None:
     return canonical(join(SITE, target) or "") if target else None
 
 
-def _known(text: str | None, limit: int) -> str | None:
-    """Plain text, or None where there is none or it was taken away."""
-    if not text or text.strip() in _GONE:
-        return None
-    return plain(text, limit)
+def _known(text: str | None) -> str | None:
+    """None where there is none, or where it was taken away."""
+    return None if not text or text.strip() in _GONE else text

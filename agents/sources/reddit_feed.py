@@ -15,7 +15,7 @@ from agents.signal import Signal
 from agents.source import Question, Scan
 from agents.sources.feed_worker import Entry
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import moment
+from agents.sources.items import excerpt, moment, take_turns
 from agents.sources.reddit_place import SITE, Place, blocked, missing, refused
 from agents.text import plain, plain_html
 from agents.urls import canonical, domain, join
@@ -43,8 +43,12 @@ class RedditFeed:
             feed = await self._parser.parse(response.body, response.charset)
         except UnexpectedContent as error:
             raise UnexpectedContent(f"Reddit's feed could not be read. {error.sentence}") from error
-        signals = [signal for entry in feed.entries if (signal := _signal(entry, question.since, question.now))]
-        return Scan(tuple({signal.id: signal for signal in signals}.values()), note=NOTE)
+        signals: dict[str, Signal] = {}
+        for number, entry in enumerate(feed.entries, 1):
+            await take_turns(number)
+            if signal := _signal(entry, question.since, question.now):
+                signals[signal.id] = signal
+        return Scan(tuple(signals.values()), note=NOTE)
 
     async def _page(self, place: Place, fetch: Fetch) -> Response:
         path = f"{place.path}.rss" if place.path.endswith("search") else f"{place.path}/.rss"
@@ -81,7 +85,7 @@ def _signal(entry: Entry, since: datetime, now: datetime) -> Signal | None:
         discussion_url=discussion if link else None,
         origin=f"r/{place[1]}" if place else None,
         author=plain(entry.author.removeprefix("/u/"), 40),
-        excerpt=plain(_FOOTER.sub("", plain_html(entry.content, 2_000) or ""), 300),
+        excerpt=excerpt(_FOOTER.sub("", plain_html(entry.content[:3_000], 2_000) or "")),
         timestamp=when,
     )
 
