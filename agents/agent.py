@@ -87,7 +87,7 @@ class Agent:
             try:
                 await self.on_start()
             except BaseException:
-                await self._stop()
+                await self._stop_after_failure()
                 raise
             self.log.info("agent started", agent_id=self.agent_id)
 
@@ -106,6 +106,13 @@ class Agent:
             await self.on_stop()
         finally:
             self.log.info("agent stopped", agent_id=self.agent_id)
+
+    async def _stop_after_failure(self) -> None:
+        """Why it did not start is what matters: a second failure is logged and does not hide it."""
+        try:
+            await self._stop()
+        except Exception:
+            self.log.exception("agent did not stop cleanly", agent_id=self.agent_id)
 
     async def on_start(self) -> None:
         """For subclasses: subscribe, open what is needed."""
