@@ -93,6 +93,10 @@ class _Line:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
+_NOBODY = _Line()
+"""A tenant without any request."""
+
+
 class Admission:
     """Grants tickets.
 
@@ -133,8 +137,9 @@ class Admission:
         ready_at = self._cooldowns.get(user, now)
         if ready_at > now:
             return Refusal(Refused.COOLDOWN, max(1, math.ceil(ready_at - now)))
-        line = self._lines.get(tenant)
-        if line is not None and line.running >= self._permits and len(line.waiting) >= self._queue:
+        line = self._lines.get(tenant, _NOBODY)
+        no_room = self._running >= self._total or line.running >= self._permits
+        if no_room and len(line.waiting) >= self._queue:
             return Refusal(Refused.BUSY, self._wait_s(line))
         self._remember(user, now)
         return self._enter(tenant)

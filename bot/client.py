@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
+from bot.delivery.places import PLACE_FAULTS
 from bot.failures import answer_failure
 from bot.gateway import guard_parsers
 from bot.registration import register_commands
@@ -59,7 +60,7 @@ class SignalsBot(commands.AutoShardedBot):
         assert self.application_id is not None
         try:
             await register_commands(self.tree, self.application_id)
-        except (discord.DiscordException, OSError, TimeoutError):
+        except PLACE_FAULTS:
             _log.exception("commands could not be registered; those registered before still work")
 
     async def on_ready(self) -> None:

@@ -11,7 +11,7 @@ from bot.admission import Refused
 from bot.asking import NotNow
 from bot.cards import notices
 from bot.cards.card import Card
-from bot.delivery.places import as_discord
+from bot.delivery.places import PLACE_FAULTS, as_discord
 
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
@@ -38,7 +38,7 @@ async def answer_failure(asker: Asker, error: BaseException) -> None:
             card = notices.failed(telemetry.trace_id())
         try:
             await tell(asker, card)
-        except (discord.DiscordException, OSError, TimeoutError) as failure:
+        except PLACE_FAULTS as failure:
             _log.warning("the person could not be told", where=_where(asker), error=type(failure).__name__)
 
 

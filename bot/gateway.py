@@ -33,9 +33,9 @@ def guard_parsers(client: discord.Client) -> None:
     interaction that Discord delivers twice runs twice. Call it before connecting.
     """
     parsers = client._connection.parsers  # noqa: SLF001 - there is no public place to stand between
+    parsers["INTERACTION_CREATE"] = _once(parsers["INTERACTION_CREATE"])
     for name, parse in list(parsers.items()):
         parsers[name] = _survive(name, parse)
-    parsers["INTERACTION_CREATE"] = _once(parsers["INTERACTION_CREATE"])
 
 
 def _survive(name: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:

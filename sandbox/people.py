@@ -230,6 +230,7 @@ class People:
         channel: Channel,
         kind: InteractionKind,
         data: JsonObject,
+        /,
         *,
         source: Message | None = None,
         line: str = "",

@@ -60,9 +60,7 @@ class ButtonsCog(commands.Cog, name="buttons"):
         """Answer presses and modals that no pattern of ours takes; discord.py would leave them without a word."""
         if interaction.type not in {discord.InteractionType.component, discord.InteractionType.modal_submit}:
             return
-        data: Any = interaction.data or {}
-        custom_id = str(data.get("custom_id", ""))
-        if custom_ids.parse(custom_id) is None or custom_id not in _custom_ids(interaction.message):
+        if not _is_ours(interaction):
             await self.guarded(interaction, lambda pressed: tell(pressed, notices.unknown_button()))
 
     async def guarded(self, interaction: discord.Interaction, press: Press) -> None:
@@ -100,9 +98,12 @@ class ButtonsCog(commands.Cog, name="buttons"):
     async def _own(
         self, interaction: discord.Interaction, answer_id: str, *, accept_expired: bool = False
     ) -> Answer | Expired | None:
-        """The answer if it was given here and is usable; otherwise the person is told, and None."""
+        """The answer if it was given here and is usable; otherwise the person is told, and None.
+
+        A user's own answer may be turned by whoever sees it: the button stands under a message that they were sent.
+        """
         answer = await self._answers.get(answer_id)
-        if answer is not None and answer.tenant != tenant_of(interaction):
+        if answer is not None and answer.tenant.isdecimal() and answer.tenant != tenant_of(interaction):
             await tell(interaction, notices.foreign_button())
             return None
         if answer is None or (isinstance(answer, Expired) and not accept_expired):
@@ -111,11 +112,18 @@ class ButtonsCog(commands.Cog, name="buttons"):
         return answer
 
 
-def _custom_ids(message: discord.Message | None) -> set[str]:
-    if message is None:
-        return set()
-    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-    return {item.custom_id for row in rows for item in row.children if item.custom_id is not None}
+def _is_ours(interaction: discord.Interaction) -> bool:
+    """Whether a pattern takes this press: a button with an id of ours that really is under the message."""
+    data: Any = interaction.data or {}
+    kind, custom_id = data.get("component_type"), str(data.get("custom_id", ""))
+    if (
+        interaction.message is None
+        or kind != discord.ComponentType.button.value
+        or custom_ids.parse(custom_id) is None
+    ):
+        return False
+    rows = [row for row in interaction.message.components if isinstance(row, discord.ActionRow)]
+    return any(item.custom_id == custom_id for row in rows for item in row.children)
 
 
 def _cog(interaction: discord.Interaction) -> ButtonsCog:

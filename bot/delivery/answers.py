@@ -19,10 +19,11 @@ from bot.answer import Answer, Question
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.cards.progress import pending_card
-from bot.delivery.places import Place
+from bot.delivery.places import PLACE_FAULTS, Place
 
 EDIT_PAUSE_S = 1.0
 """At most one edit of a message in this time, and none sooner after the acknowledgement: most answers are faster."""
+PROGRESS_TIMEOUT_S = 4.0
 GRACE_S = 2.0
 """How much longer than the request's deadline a response is waited for."""
 
@@ -116,7 +117,15 @@ class AnswerDelivery:
                 return pending.response.result()
             if shown is None or len(pending.reports) > shown:
                 shown = len(pending.reports)
-                await place.edit(pending_card(question, pending.reports, self._titles))
+                await self._show_progress(pending_card(question, pending.reports, self._titles), place)
+
+    async def _show_progress(self, card: Card, place: Place) -> None:
+        """Progress is a courtesy: when it cannot be shown soon, the answer that follows must not suffer."""
+        try:
+            async with asyncio.timeout(PROGRESS_TIMEOUT_S):
+                await place.edit(card)
+        except PLACE_FAULTS as error:
+            self._log.warning("progress not shown", error=type(error).__name__)
 
     def _card(self, response: SignalsResponse, question: Question, tenant: str, owner_id: int) -> Card:
         answer = Answer.of(tenant, question, response)

@@ -12,6 +12,8 @@ from bot.cards.card import Card
 
 EDIT_TIMEOUT_S = 30.0
 _EDIT_ATTEMPTS = 3
+PLACE_FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
+"""What showing a card raises when Discord, the network or time is the reason."""
 
 
 class Place(Protocol):
@@ -35,7 +37,7 @@ class InteractionPlace:
     session: aiohttp.ClientSession
 
     async def edit(self, card: Card) -> None:
-        """See ``Place``. Raises ``discord.HTTPException`` or ``aiohttp.ClientError`` when it cannot be done."""
+        """See ``Place``. Raises one of ``PLACE_FAULTS`` when it cannot be done."""
         payload = card.payload()
         async with asyncio.timeout(EDIT_TIMEOUT_S):
             for attempt in range(_EDIT_ATTEMPTS):
