@@ -88,6 +88,8 @@ class FeedParser:
         try:
             async with asyncio.timeout(_START_S):
                 await worker.ready()
+            if self._closed:
+                raise LifecycleError("The feed parser was closed meanwhile.")
         except (TimeoutError, asyncio.IncompleteReadError) as error:
             self._end(worker)
             raise UnexpectedContent("The program that reads feeds did not start.") from error

@@ -251,6 +251,19 @@ async def test_closing_twice_is_harmless_and_closed_means_closed() -> None:
         await parser.parse(rss(item(1)), None)
 
 
+async def test_closing_while_a_feed_is_read_leaves_no_process() -> None:
+    before = children()
+    parser = FeedParser()
+    reading = asyncio.create_task(parser.parse(rss(item(1)), None))
+    await asyncio.sleep(0.01)
+    await parser.close()
+    with pytest.raises((LifecycleError, UnexpectedContent)):
+        await reading
+    await parser.close()
+
+    assert children() == before
+
+
 async def test_a_worker_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "hunter2")
     seen = tmp_path / "environment"
