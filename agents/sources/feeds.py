@@ -64,8 +64,7 @@ class FeedParser:
             await asyncio.wait(self._endings)
 
     async def _answer(self, request: ParseRequest) -> ParseReply:
-        if self._closed:
-            raise LifecycleError("The feed parser is closed.")
+        self._refuse_if_closed()
         worker = self._idle.pop() if self._idle else await self._started()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -88,8 +87,7 @@ class FeedParser:
         try:
             async with asyncio.timeout(_START_S):
                 await worker.ready()
-            if self._closed:
-                raise LifecycleError("The feed parser was closed meanwhile.")
+            self._refuse_if_closed()
         except (TimeoutError, asyncio.IncompleteReadError) as error:
             self._end(worker)
             raise UnexpectedContent("The program that reads feeds did not start.") from error
@@ -97,6 +95,10 @@ class FeedParser:
             self._end(worker)
             raise
         return worker
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise LifecycleError("The feed parser is closed.")
 
     def _end(self, worker: "_Worker") -> None:
         """Kill now; a task of ours waits for the process, so that none stays behind even if we are cancelled."""
