@@ -21,6 +21,7 @@ from sandbox.exchange import Exchange
 from sandbox.faults import Fault
 from sandbox.guilds import Channel, User
 from sandbox.lines import CommandSyntaxError
+from sandbox.load import type_again_and_again
 from sandbox.messages import Message
 from sandbox.people import NotClickable
 
@@ -47,6 +48,7 @@ class Control:
         actions: dict[str, _Action] = {
             "type": self._type,
             "send": self._send,
+            "load": self._load,
             "click": self._click,
             "modal": self._modal,
             "autocomplete": self._autocomplete,
@@ -185,6 +187,14 @@ class Control:
         options = body.get("options") or []
         exchange = await self._discord.send_command(user, channel, str(body["name"]), options, **overrides)
         return await self._told(exchange, body)
+
+    async def _load(self, body: JsonObject) -> JsonObject:
+        """``people`` is a list of ``[user, channel]``; answers when the last one is answered."""
+        people = [(self._user(user), self._channel(channel)) for user, channel in body["people"]]
+        report = await type_again_and_again(
+            self._discord, people, str(body["line"]), times=int(body["times"]), in_flight=int(body["in_flight"])
+        )
+        return asdict(report)
 
     async def _click(self, body: JsonObject) -> JsonObject:
         user, message = self._user(body["user"]), self._message(body["message"])
