@@ -67,7 +67,7 @@ def _check_command(command: JsonObject, at: Path) -> Iterator[FieldError]:
     if kind == 1:
         yield from _check_name(command, at)
         yield from _check_text(command.get("description"), 1, 100, (*at, "description"))
-        yield from _check_options(command.get("options"), (*at, "options"), depth=0)
+        yield from _check_options(command.get("options"), (*at, "options"), within=0)
     elif kind in (2, 3):
         yield from _check_text(command.get("name"), 1, 32, (*at, "name"))
         if command.get("description"):
@@ -110,7 +110,7 @@ def _check_unique_list(values: Any, allowed: Sequence[int], at: Path) -> Iterato
         yield FieldError(at, "BASE_TYPE_CHOICES", f"Value must be one of {tuple(allowed)}.")
 
 
-def _check_options(options: Any, at: Path, *, depth: int) -> Iterator[FieldError]:
+def _check_options(options: Any, at: Path, *, within: int) -> Iterator[FieldError]:
     if options is None:
         return
     if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
@@ -118,12 +118,12 @@ def _check_options(options: Any, at: Path, *, depth: int) -> Iterator[FieldError
         return
     if len(options) > MAX_OPTIONS:
         yield FieldError(at, "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_OPTIONS} or fewer in length.")
-    yield from _check_option_set(options, at, depth)
+    yield from _check_option_set(options, at, within)
     for index, option in enumerate(options):
-        yield from _check_option(option, (*at, index), depth)
+        yield from _check_option(option, (*at, index))
 
 
-def _check_option_set(options: list[JsonObject], at: Path, depth: int) -> Iterator[FieldError]:
+def _check_option_set(options: list[JsonObject], at: Path, within: int) -> Iterator[FieldError]:
     names = [option.get("name") for option in options]
     if len(set(map(str, names))) != len(names):
         yield FieldError(at, "APPLICATION_COMMAND_OPTIONS_NAME_INVALID", "Option names must be unique")
@@ -131,8 +131,10 @@ def _check_option_set(options: list[JsonObject], at: Path, depth: int) -> Iterat
     if any(nested) and not all(nested):
         message = "Sub-command and sub-command group option types are mutually exclusive to all other types"
         yield FieldError(at, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message)
-    deepest = {_SUBCOMMAND: 1, _GROUP: 0}
-    if any(depth > deepest.get(option.get("type", 0), depth) for option in options):
+    nestable = {0: (_SUBCOMMAND, _GROUP), _GROUP: (_SUBCOMMAND,), _SUBCOMMAND: ()}[within]
+    kinds = [option.get("type") for option in options]
+    misplaced = any(kind in (_SUBCOMMAND, _GROUP) and kind not in nestable for kind in kinds)
+    if misplaced or (within == _GROUP and not all(nested)):
         message = "Sub-commands cannot be nested this deep"
         yield FieldError(at, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message)
     optional_seen = False
@@ -145,7 +147,7 @@ def _check_option_set(options: list[JsonObject], at: Path, depth: int) -> Iterat
             optional_seen = True
 
 
-def _check_option(option: JsonObject, at: Path, depth: int) -> Iterator[FieldError]:
+def _check_option(option: JsonObject, at: Path) -> Iterator[FieldError]:
     kind = option.get("type")
     if isinstance(kind, bool) or not isinstance(kind, int) or not 1 <= kind <= 11:
         yield FieldError((*at, "type"), "BASE_TYPE_CHOICES", "Value must be an option type.")
@@ -153,7 +155,7 @@ def _check_option(option: JsonObject, at: Path, depth: int) -> Iterator[FieldErr
     yield from _check_name(option, at)
     yield from _check_text(option.get("description"), 1, 100, (*at, "description"))
     if kind in (_SUBCOMMAND, _GROUP):
-        yield from _check_options(option.get("options"), (*at, "options"), depth=depth + 1)
+        yield from _check_options(option.get("options"), (*at, "options"), within=kind)
         return
     if option.get("options"):
         yield _invalid((*at, "options"), "Only sub-commands have options")

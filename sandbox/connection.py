@@ -24,6 +24,9 @@ SENDS_A_MINUTE = 120
 FRAMES_QUEUED = 20_000
 """Frames that wait for a slow reader; one more, and the connection is cut."""
 
+FAREWELL_S = 0.5
+"""How long a close frame may take to go out."""
+
 HEARTBEATS_MISSED = 1.5
 """Heartbeat intervals of silence after which a connection counts as dead."""
 
@@ -60,11 +63,13 @@ class Connection:
         self._query = request.query
         self._gateway = gateway
         self._home = home
-        self._frames: asyncio.Queue[bytes | Closing] = asyncio.Queue(FRAMES_QUEUED)
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(FRAMES_QUEUED)
         self._compressor: Compressor | None = None
         self._sent_at: deque[float] = deque(maxlen=SENDS_A_MINUTE)
         self._heartbeat_at = gateway.clock.monotonic()
-        self._closing = False
+        self._closing: Closing | None = None
+        self._severed = False
+        self._patience: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
@@ -76,18 +81,32 @@ class Connection:
             self._open()
             await self._read()
         except Closing as closing:
-            self._put_closing(closing)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(writer), 1.0)
+            self._start_closing(closing)
         finally:
             gateway.connections.remove(self)
-            if self.session is not None and self.session.connection is self:
-                ended = self._socket.close_code in (1000, 1001) and not self._closing
-                gateway.leave(self.session, ended=ended)
+            self._leave_session()
+            await self._say_farewell(writer)
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
             gateway.activity.tell("gateway.closed", self, code=self._socket.close_code)
+
+    def _leave_session(self) -> None:
+        if self.session is None or self.session.connection is not self:
+            return
+        said_goodbye = self._socket.close_code in (1000, 1001) and self._closing is None and not self._severed
+        self._gateway.leave(self.session, ended=said_goodbye)
+
+    async def _say_farewell(self, writer: asyncio.Task[None]) -> None:
+        """Send the close frame, after what is queued. Never while a ``receive`` is pending.
+
+        aiohttp would cut the transport in that case, and the other side might see 1006 instead of the code.
+        """
+        if self._closing is None or self._severed:
+            return
+        await asyncio.wait({writer}, timeout=FAREWELL_S)
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await self._socket.close(code=self._closing.code, message=self._closing.reason.encode())
 
     def _open(self) -> None:
         version = self._query.get("v", "10")
@@ -115,11 +134,15 @@ class Connection:
             left_s = self._heartbeat_at + patience_s - self._gateway.clock.monotonic()
             if left_s <= 0:
                 raise Closing(CloseCode.SESSION_TIMED_OUT, "Session timed out.")
+            if self._closing is not None:
+                raise self._closing
             try:
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(left_s) as self._patience:
                     return await self._socket.receive()
             except TimeoutError:
                 continue
+            finally:
+                self._patience = None
 
     def _take(self, data: str | bytes) -> None:
         size = len(data.encode()) if isinstance(data, str) else len(data)
@@ -260,7 +283,7 @@ class Connection:
 
     def send_frame(self, frame: bytes) -> None:
         """Queue an encoded payload; a reader who is too slow is cut off."""
-        if self._closing:
+        if self._closing is not None or self._severed:
             return
         try:
             self._frames.put_nowait(frame)
@@ -269,31 +292,30 @@ class Connection:
 
     def close(self, code: int, reason: str = "") -> None:
         """Close with ``code`` after what is queued; does not wait."""
-        self._put_closing(Closing(code, reason))
+        self._start_closing(Closing(code, reason))
 
     def sever(self) -> None:
         """Cut the connection without a close frame."""
-        self._closing = True
+        self._severed = True
         if self._transport is not None:
             self._transport.abort()
 
-    def _put_closing(self, closing: Closing) -> None:
-        if self._closing:
+    def _start_closing(self, closing: Closing) -> None:
+        if self._closing is not None or self._severed:
             return
-        self._closing = True
+        self._closing = closing
         try:
-            self._frames.put_nowait(closing)
+            self._frames.put_nowait(None)
         except asyncio.QueueFull:
             self.sever()
+        if self._patience is not None and not self._patience.expired():
+            # Ends the pending ``receive``, whose loop then finds out why.
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _write(self) -> None:
-        """The only writer of the socket; ends when it has closed it or the other side is gone."""
-        while True:
-            frame = await self._frames.get()
+        """Send what is queued, in order, until the mark of the end or until the other side is gone."""
+        while (frame := await self._frames.get()) is not None:
             try:
-                if isinstance(frame, Closing):
-                    await self._socket.close(code=frame.code, message=frame.reason.encode())
-                    return
                 await self._send(frame)
             except (ConnectionError, RuntimeError):
                 # The other side went away between two frames; the reader notices and ends the connection.

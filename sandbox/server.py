@@ -23,7 +23,7 @@ from sandbox.faults import Faults
 from sandbox.gateway import Gateway
 from sandbox.guilds import Channel, Guild, User
 from sandbox.messages import Message
-from sandbox.openapi import OpenApi, find_document
+from sandbox.openapi import OpenApi, find_document, judge_by
 from sandbox.people import People
 from sandbox.ratelimits import INVALID_REQUESTS, RateLimits
 from sandbox.rest.pipeline import MAX_BODY_BYTES, Pipeline, RequestRecord, Violation
@@ -345,7 +345,7 @@ def new_bot_token(bot: User) -> str:
 
 def _document(openapi: Path | str | None) -> OpenApi | None:
     path = find_document() if openapi == "auto" else openapi
-    return None if path is None else OpenApi(Path(path))
+    return None if path is None else judge_by(Path(path))
 
 
 @web.middleware

@@ -171,23 +171,30 @@ def guild(value: Guild) -> JsonObject:
     }
 
 
-def guild_create(value: Guild) -> JsonObject:
-    """A guild as the GUILD_CREATE event carries it; of its members only the bot, as without the members intent."""
+def guild_create(value: Guild, *, joined: bool = False) -> JsonObject:
+    """A guild as the GUILD_CREATE event carries it; of its members only the bot, as without the members intent.
+
+    ``joined`` is for a guild that is new to the bot: clients tell a join by the absence of ``unavailable``.
+    """
     own = value.members.get(value.bot_id)
-    return guild(value) | {
-        "joined_at": value.joined_at,
-        "large": False,
-        "unavailable": False,
-        "member_count": len(value.members),
-        "members": [] if own is None else [member(own)],
-        "channels": [channel(c) for c in value.channels.values() if not c.is_thread],
-        "threads": [channel(c) for c in value.channels.values() if c.is_thread and not c.archived],
-        "presences": [],
-        "voice_states": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-    }
+    known: JsonObject = {} if joined else {"unavailable": False}
+    return (
+        guild(value)
+        | known
+        | {
+            "joined_at": value.joined_at,
+            "large": False,
+            "member_count": len(value.members),
+            "members": [] if own is None else [member(own)],
+            "channels": [channel(c) for c in value.channels.values() if not c.is_thread],
+            "threads": [channel(c) for c in value.channels.values() if c.is_thread and not c.archived],
+            "presences": [],
+            "voice_states": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+    )
 
 
 def attachment(value: Attachment) -> JsonObject:

@@ -65,7 +65,7 @@ class World:
         guild.available = True
         self.guilds[guild.id] = guild
         if with_bot:
-            self._announce("GUILD_CREATE", wire.guild_create(guild), guild.id)
+            self._announce("GUILD_CREATE", wire.guild_create(guild, joined=True), guild.id)
         return guild
 
     def remove_guild(self, guild: Guild) -> None:
