@@ -14,6 +14,7 @@ from agents.errors import (
     BudgetSpent,
     CircuitOpen,
     DeadlineExceeded,
+    LifecycleError,
     NotConfigured,
     RateLimited,
     ScoutError,
@@ -21,7 +22,7 @@ from agents.errors import (
     UnknownSource,
 )
 from agents.events import Filters, SourceReport, SourceRequest, SourceStatus
-from agents.ranking.rank import Ranked, rank_off_loop
+from agents.ranking.rank import Dropped, Ranked, rank_off_loop
 from agents.resilience.cache import Cache
 from agents.resilience.guard import GuardedScan, ScanGuard, ScanState
 from agents.signal import Signal, Timeframe
@@ -29,6 +30,8 @@ from agents.source import Question, Source
 
 RANKED_TTL_S = 300.0
 """For how long a ranking of the same scans is kept: recency moves too little in that time to change an order."""
+
+_NOTHING = Ranked((), 0, Dropped())
 
 _LIMITED = (RateLimited, CircuitOpen, BudgetSpent)
 _TIMED_OUT = (AttemptTimeout, DeadlineExceeded)
@@ -148,11 +151,15 @@ class Discoverer:
     ) -> list[_Outcome | None]:
         started = self._clock()
         at_once = asyncio.Semaphore(search.concurrency or len(plans))
+        placed = False
 
         async def ask(plan: _Planned) -> _Outcome:
             async with at_once:
                 left = deadline - self._clock()
-                outcome = await self._ask(plan, left, search.max_age_s) if left > 0 else self._late(plan, started)
+                if placed and left > 0:
+                    outcome = await self._ask(plan, left, search.max_age_s)
+                else:
+                    outcome = self._not_asked(plan, self._clock() - started, placed=placed)
             await progress.report(outcome.report)
             return outcome
 
@@ -160,6 +167,7 @@ class Discoverer:
             try:
                 async with asyncio.timeout(deadline - self._clock()):
                     await stack.enter_async_context(self._places)
+                placed = True
             except TimeoutError:
                 self._log.warning("no place within the deadline", places=self._config.max_concurrent_tasks)
             async with asyncio.TaskGroup() as group:
@@ -169,14 +177,14 @@ class Discoverer:
                 ]
         return [outcome if task is None else task.result() for task, outcome in zip(asked, outcomes, strict=True)]
 
-    def _late(self, plan: _Planned, started: float) -> _Outcome:
-        sentence = f"{plan.source.spec.title} was not asked: too many searches were running. Try again in a moment."
+    def _not_asked(self, plan: _Planned, waited_s: float, *, placed: bool) -> _Outcome:
+        why = "no time was left" if placed else "too many searches were running"
         return _Outcome(
             SourceReport(
                 source=plan.source.spec.name,
                 status=SourceStatus.TIMED_OUT,
-                sentence=sentence,
-                duration_s=self._clock() - started,
+                sentence=f"{plan.source.spec.title} was not asked: {why}. Try again in a moment.",
+                duration_s=waited_s,
             )
         )
 
@@ -237,6 +245,8 @@ class Discoverer:
 
     async def _rank(self, scans: Sequence[GuardedScan], search: Search) -> Ranked:
         """Rank, or recall the ranking of the very same scans: the value holds them, so their ids stay theirs."""
+        if not scans:
+            return _NOTHING
         key = (
             *sorted(id(guarded.scan) for guarded in scans),
             search.query, search.timeframe, search.limit, search.min_score, search.filters,
@@ -256,7 +266,10 @@ class Discoverer:
 
         cached = self._ranked.peek(key)
         if cached is None:
-            cached = await self._ranked.get_or_load(key, load, RANKED_TTL_S)
+            try:
+                cached = await self._ranked.get_or_load(key, load, RANKED_TTL_S)
+            except LifecycleError as error:
+                raise LifecycleError("The search was stopped before it could answer. Please ask again.") from error
         return cached.value[0]
 
 

@@ -38,6 +38,8 @@ SCOUT_CONFIG = AgentConfig(failure_threshold=3)
 UNASKED_SOURCES = ("reddit", "twitter")
 """What a workflow with ``auto_discovery`` looks at when it names no sources."""
 REMEMBERED_REQUESTS = 4096
+_STOPPED = "The search was stopped before it could answer. Please ask again."
+_OUR_FAULT = "Something went wrong on our side; it is logged."
 DISCOVERED_TIMEOUT_S = 1.0
 """How long slow listeners to ``signals:discovered`` may hold up a scan."""
 
@@ -209,16 +211,18 @@ class SignalsScout(Agent):
             self.log.warning("request repeated", request_id=event.request_id)
             return
         with telemetry.span("signals.request", parent=event.traceparent):
-            response = _without_signals(event, "The search was stopped before it could answer. Please ask again.")
+            response: SignalsResponse | None = None
             try:
                 response = await self._answer(event)
             except ScoutError as error:
+                telemetry.mark_failed(error)
                 response = _without_signals(event, error.sentence)
-            except Exception:
+            except Exception as error:
+                telemetry.mark_failed(error)
                 self.log.exception("request failed", request_id=event.request_id)
-                response = _without_signals(event, "Something went wrong on our side; it is logged.")
-            finally:
-                await self._respond(response)
+                response = _without_signals(event, _OUR_FAULT)
+            finally:  # also when cancelled
+                await self._respond(response or _without_signals(event, _STOPPED))
 
     async def _answer(self, event: SignalsRequested) -> SignalsResponse:
         async def on_report(report: SourceReport, done: int, total: int) -> None:
