@@ -8,7 +8,12 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar in UTC") from error
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -20,7 +25,8 @@ UnitInterval = Annotated[float, Field(ge=0.0, le=1.0)]
 class Frozen(BaseModel):
     """A value: immutable, JSON round-trip, fields of a newer version ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # JSON has no infinity: it would come back as null.
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Timeframe(StrEnum):
