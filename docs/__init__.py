@@ -1,0 +1,1 @@
+"""Documents, the programs that draw and check parts of them, and their examples."""
