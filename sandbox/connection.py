@@ -193,6 +193,7 @@ class Connection:
     def _identify(self, data: Any) -> None:
         if self.session is not None:
             raise Closing(CloseCode.ALREADY_AUTHENTICATED, "Already authenticated.")
+        self._gateway.admit()
         if not isinstance(data, dict) or not isinstance(data.get("properties"), dict):
             raise Closing(CloseCode.DECODE_ERROR, "Error while decoding payload.")
         if data.get("token") not in (self._home.token, f"Bot {self._home.token}"):
@@ -254,6 +255,7 @@ class Connection:
     def _resume(self, data: Any) -> None:
         if self.session is not None:
             raise Closing(CloseCode.ALREADY_AUTHENTICATED, "Already authenticated.")
+        self._gateway.admit()
         if not isinstance(data, dict) or data.get("token") not in (self._home.token, f"Bot {self._home.token}"):
             raise Closing(CloseCode.AUTHENTICATION_FAILED, "Authentication failed.")
         session = self._gateway.resumable(data.get("session_id"))

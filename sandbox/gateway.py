@@ -139,6 +139,7 @@ class Gateway:
         self.privileged_intents = privileged_intents
         self.connections: list[Connection] = []
         self.identifies: deque[Identify] = deque(maxlen=1_000)
+        self._refusals: deque[int] = deque(maxlen=1_000)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._identified_at: dict[int, float] = {}
         self._starts_reset_at = clock.monotonic() + 86_400
@@ -244,6 +245,15 @@ class Gateway:
         for connection in chosen:
             connection.sever()
         return len(chosen)
+
+    def refuse_next(self, code: int, *, count: int = 1) -> None:
+        """Answer the next ``count`` identifies or resumes by closing with ``code``."""
+        self._refusals.extend([code] * count)
+
+    def admit(self) -> None:
+        """Let an identify or resume through; Closing where a test wants it refused."""
+        if self._refusals:
+            raise Closing(self._refusals.popleft(), "Refused.")
 
     def reconnect(self, *, shard_id: int | None = None) -> int:
         """Ask clients to reconnect and resume (op 7); returns how many were asked."""

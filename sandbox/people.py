@@ -48,7 +48,10 @@ class People:
         resolved = self._resolved(typed.options, channel)
         if resolved:
             data["resolved"] = resolved
-        return self._send(user, channel, kind, data, line=line)
+        # Only installations that the command is offered for are named.
+        installed = self._owners(user, channel)
+        relevant = {k: installed[k] for k in map(str, typed.command["integration_types"]) if k in installed}
+        return self._send(user, channel, kind, data, line=line, authorizing_integration_owners=relevant)
 
     def send_command(
         self,

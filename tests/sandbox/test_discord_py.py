@@ -351,3 +351,34 @@ async def test_it_waits_out_a_429_and_takes_one_without_via_for_a_ban(local: Loc
     with pytest.raises(discord.HTTPException) as banned:
         await channel.send("banned")
     assert banned.value.status == 429
+
+
+async def test_privileged_intents_are_refused(local: LocalDiscord, connect: Connect) -> None:
+    with pytest.raises(AssertionError, match="privileged intents"):
+        await connect(new_bot(intents=discord.Intents(guilds=True, message_content=True)))
+
+
+async def test_an_invalid_session_starts_anew_at_the_default_gateway(
+    local: LocalDiscord, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_pause(*_: Any, **__: Any) -> None:
+        return None
+
+    settle(local)
+    bot = new_bot()
+    monkeypatch.setattr(bot, "before_identify_hook", no_pause)
+    await connect(bot)
+    local.gateway.invalid_session()
+    async with asyncio.timeout(5):
+        while len(local.gateway.identifies) < 2:
+            await asyncio.sleep(0.01)
+    assert len(local.gateway.sessions) == 1
+
+
+async def test_what_breaks_a_rule_is_raised_with_its_field(local: LocalDiscord, connect: Connect) -> None:
+    place = settle(local)
+    bot = await connect(new_bot())
+    channel: Any = bot.get_channel(place.channel.id)
+    with pytest.raises(discord.HTTPException, match=r"In embeds\.0\.description: Must be 4096 or fewer in length\."):
+        await channel.send(embed=discord.Embed(description="x" * 4097))
+    assert [violation.field for violation in local.violations] == ["embeds.0.description"]

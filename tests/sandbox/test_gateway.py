@@ -139,6 +139,15 @@ async def test_a_session_does_not_last(session: aiohttp.ClientSession) -> None:
         assert (await second.frame())["op"] == 9
 
 
+async def test_identifies_can_be_refused_by_a_test(local: LocalDiscord, new_shard: NewShard) -> None:
+    local.gateway.refuse_next(4000, count=2)
+    for _ in range(2):
+        shard = await new_shard().open()
+        await shard.send_identify()
+        assert await shard.close_code() == 4000
+    await (await new_shard().open()).identify()
+
+
 async def test_reconnect_and_invalid_session_are_told(local: LocalDiscord, new_shard: NewShard) -> None:
     shard = await new_shard().open()
     await shard.identify()

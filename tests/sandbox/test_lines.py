@@ -101,6 +101,18 @@ async def test_who_finds_which_commands(local: LocalDiscord, rest: Rest) -> None
         await local.type_command(place.user, place.channel, "/signals reddit")
 
 
+async def test_only_installations_that_the_command_is_offered_for_are_named(local: LocalDiscord, rest: Rest) -> None:
+    place = settle(local)
+    local.install_for(place.user)
+    await register(rest, [COMMANDS[1], {**COMMANDS[0], "integration_types": [0, 1]}])
+    owners = []
+    for line in ("/give who:ada", "/signals reddit"):
+        exchange = await local.type_command(place.user, place.channel, line)
+        owners.append(exchange.payload["authorizing_integration_owners"])
+    guild, user = str(place.guild.id), str(place.user.id)
+    assert owners == [{"0": guild}, {"0": guild, "1": user}]
+
+
 async def test_permissions_arrive_as_discord_computes_them(local: LocalDiscord, rest: Rest) -> None:
     place = settle(local)
     await register(rest)
