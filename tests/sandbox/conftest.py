@@ -60,5 +60,6 @@ async def connect(local: LocalDiscord, monkeypatch: pytest.MonkeyPatch) -> Async
     yield start
     for bot, task in running:
         await bot.close()
-        with contextlib.suppress(asyncio.CancelledError):
+        # A client that failed has said so to the test that started it.
+        with contextlib.suppress(asyncio.CancelledError, discord.ClientException):
             await asyncio.wait_for(task, 2)
