@@ -9,9 +9,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
+from agents.errors import InvalidOption
 from bot.delivery.places import PLACE_FAULTS
 from bot.failures import answer_failure
 from bot.gateway import guard_parsers
+from bot.options import check_options
 from bot.registration import register_commands
 
 LoadCogs = Callable[["SignalsBot"], Awaitable[None]]
@@ -20,6 +22,17 @@ _log = telemetry.logger("bot.client")
 
 class SignalsTree(app_commands.CommandTree[Any]):
     """The slash commands; what fails here is answered like everywhere else."""
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Called by discord.py before it reads the options; where that fails it would tell nobody."""
+        if interaction.type is not discord.InteractionType.application_command:
+            return True
+        try:
+            check_options(self, interaction.data)
+        except (InvalidOption, app_commands.AppCommandError) as error:
+            await answer_failure(interaction, error)
+            return False
+        return True
 
     async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError, /) -> None:
         """Called by discord.py."""

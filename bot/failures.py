@@ -65,7 +65,10 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _where(asker: Asker) -> str:
-    command = asker.command
+    try:
+        command = asker.command
+    except (AttributeError, KeyError, TypeError):  # an interaction so malformed that the client cannot read its name
+        command = None
     return command.qualified_name if command is not None else "no command"
 
 
@@ -100,4 +103,4 @@ def _wrong_input(error: app_commands.TransformerError | commands.UserInputError)
         return f"“{error.argument[:100]}” is not a value that {error.flag.name} takes."
     if isinstance(error, commands.TooManyFlags):
         return f"{error.flag.name} was given more than once."
-    return f"{error} Options are written like `query: rust timeframe: 7d`."
+    return f"{str(error).rstrip('.')}. Options are written like query: rust timeframe: 7d"

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 import discord
@@ -19,8 +19,8 @@ from bot.delivery.places import InteractionPlace, MessagePlace, Place, as_discor
 from bot.failures import answer_failure
 
 Ctx = commands.Context[Any]
-_FRAMES = Literal["1h", "6h", "24h", "7d", "30d"]
-assert set(_FRAMES.__args__) == set(Timeframe)  # type: ignore[attr-defined]
+_TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
+_LONGEST_NUMBER = 9
 
 
 def tenant_of(target: discord.Interaction | Ctx) -> str:
@@ -127,23 +127,73 @@ async def acknowledge(
     return InteractionPlace(interaction.application_id, interaction.token, session)
 
 
+class AsTyped(commands.Converter[object], app_commands.Transformer):
+    """An option as Discord's client is told to offer it, handed on as it arrives.
+
+    Whatever it is, ``Asking.question`` checks it, in words that name the option, for slash and text commands alike.
+    ``least`` and ``most`` bound a number, or the length of a text.
+    """
+
+    def __init__(
+        self,
+        kind: discord.AppCommandOptionType,
+        *,
+        least: int | None = None,
+        most: int | None = None,
+        choices: Sequence[str] = (),
+    ) -> None:
+        self._kind = kind
+        self._least = least
+        self._most = most
+        self._choices = choices
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """See ``app_commands.Transformer``, as the three after it."""
+        return self._kind
+
+    @property
+    def min_value(self) -> int | None:
+        """The bound below."""
+        return self._least
+
+    @property
+    def max_value(self) -> int | None:
+        """The bound above."""
+        return self._most
+
+    @property
+    def choices(self) -> list[app_commands.Choice[int | float | str]] | None:
+        """What Discord's client lets people choose from."""
+        return [app_commands.Choice(name=choice, value=str(choice)) for choice in self._choices] or None
+
+    async def transform(self, interaction: discord.Interaction, value: object, /) -> object:
+        """Of a slash command."""
+        return value
+
+    async def convert(self, ctx: commands.Context[Any], argument: str) -> object:
+        """Of a message, where numbers are text."""
+        is_number = self._kind is _WHOLE and argument.isdecimal() and len(argument) <= _LONGEST_NUMBER
+        return int(argument) if is_number else argument
+
+
 def flag_converter(name: str, options: Sequence[Option]) -> type[commands.FlagConverter]:
     """The options of one subcommand: slash options, and ``query: rust timeframe: 7d`` in a message.
 
     What people write before the first ``name:`` in a message is the query.
     """
-    annotations: dict[str, Any] = {"query": commands.Range[str, 1, LONGEST_QUERY] | None}
+    annotations: dict[str, Any] = {"query": AsTyped(_TEXT, least=1, most=LONGEST_QUERY)}
     described: dict[str, Any] = {
         "query": commands.flag(
             default=None, description="Words to look for; leave out for the best of all", positional=True
         )
     }
     for option in options:
-        annotations[option.name] = (Literal[option.choices] if option.choices else str) | None
+        annotations[option.name] = AsTyped(_TEXT, choices=option.choices)
         described[option.name] = commands.flag(default=None, description=option.help[:100])
-    annotations["timeframe"] = _FRAMES | None
+    annotations["timeframe"] = AsTyped(_TEXT, choices=tuple(Timeframe))
     described["timeframe"] = commands.flag(default=None, description="How far back (default 24h)")
-    annotations["limit"] = commands.Range[int, 1, MOST_SIGNALS] | None
+    annotations["limit"] = AsTyped(_WHOLE, least=1, most=MOST_SIGNALS)
     described["limit"] = commands.flag(default=None, description=f"How many, 1 to {MOST_SIGNALS} (default 10)")
     body = {"__annotations__": annotations, "__module__": __name__, **described}
     return types.new_class(

@@ -73,8 +73,13 @@ def usual_sources() -> dict[str, FakeSource]:
             raise ValueError(f"“{text}” is no subreddit.")
         return text.lower()
 
+    def ordering(text: str) -> str:
+        if text not in {"new", "top"}:
+            raise ValueError("sort is new or top.")
+        return text
+
     subreddit = Option(name="subreddit", help="Where", parse=lower, example="python")
-    sort = Option(name="sort", help="Which", parse=lower, choices=("new", "top"))
+    sort = Option(name="sort", help="Which", parse=ordering, choices=("new", "top"))
     made = (
         FakeSource("reddit", "Reddit", (subreddit, sort)),
         FakeSource("hackernews", "Hacker News"),
@@ -102,7 +107,7 @@ class Scene:
         def ready() -> bool:
             if connected.done():
                 connected.result()
-            return self.bot.get_guild(self.guild.id) is not None and bool(self.local.commands.all())
+            return self.bot.is_ready() and bool(self.local.commands.all())
 
         await until(ready)
 

@@ -1,0 +1,60 @@
+"""Settings: checked once, explained in one line a variable, secrets never shown."""
+
+import pytest
+from pydantic import ValidationError
+
+from agents.settings import explain
+from bot.settings import Settings
+
+SECRET = "MTIz.secret.abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DISCORD_TOKEN", f"{SECRET}\n", "one word"),
+        ("DISCORD_TOKEN", f"{SECRET} {SECRET}", "one word"),
+        ("DISCORD_TOKEN", f"{SECRET}é", "ASCII"),
+        ("DISCORD_TOKEN", f"{SECRET}\x00"[:-1] + "\x7f", "one word"),
+        ("DISCORD_API_URL", "discord.com", "https://"),
+        ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg", "wss://"),
+        ("DATABASE_URL", "mysql://x", "sqlite+aiosqlite:///"),
+        ("TEXT_COMMANDS", "perhaps", "boolean"),
+        ("GUILD_CONCURRENCY", "0", "greater than or equal to 1"),
+        ("USER_COOLDOWN_S", "soon", "number"),
+        ("LOG_FORMAT", "xml", "pattern|text"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=None)
+    (line,) = explain(refused.value)
+    assert line.startswith(f"{name}: ")
+    assert any(word in line for word in words.split("|"))
+    assert value.strip() not in line or value == "0"
+    assert SECRET not in line
+    assert SECRET not in str(refused.value)
+
+
+def test_the_token_is_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    settings = Settings(_env_file=None)
+    assert SECRET not in f"{settings!r}{settings}{settings.model_dump()}"
+
+
+def test_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    settings = Settings(_env_file=None)
+    assert settings.discord_api_url == "https://discord.com/api/v10"
+    assert (settings.guild_concurrency, settings.guild_queue, settings.user_cooldown_s) == (3, 10, 5.0)
+    assert not settings.text_commands
+    assert settings.database_url == "sqlite+aiosqlite:///data/signals.db"
+
+
+def test_a_slash_at_the_end_of_an_address_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_API_URL", "http://127.0.0.1:1/api/v10/")
+    assert Settings(_env_file=None).discord_api_url == "http://127.0.0.1:1/api/v10"
