@@ -34,6 +34,8 @@ class Request:
     """For POST: sent as ``application/x-www-form-urlencoded``."""
     max_bytes: int = 2_000_000
     """Of the decoded body."""
+    billed: bool = False
+    """Costs money each time: it is sent once, because nobody knows whether a failed attempt was counted."""
     etag: str | None = None
     last_modified: str | None = None
     """Validators of an earlier answer; a 304 then comes back as ``Response.not_modified``."""

@@ -113,9 +113,10 @@ class GuardedFetch:
     async def get(self, request: Request) -> Response:
         """The answer, after as many attempts as it takes and time allows; raises a ``SourceError``."""
         host = upstream_host(request.url)
+        policy = replace(self._retry, attempts=1) if request.billed else self._retry
         return await retrying(
-            lambda attempt: self._attempt(request, host, attempt),
-            self._retry,
+            lambda attempt: self._attempt(request, host, attempt, policy.attempts),
+            policy,
             rng=self._rng,
             remaining_s=self._remaining_s,
             source=self._source,
@@ -126,13 +127,13 @@ class GuardedFetch:
         """Let nobody ask this address's host for ``seconds``."""
         self._limiter.pause(upstream_host(url), seconds)
 
-    async def _attempt(self, request: Request, host: str, attempt: int) -> Response:
+    async def _attempt(self, request: Request, host: str, attempt: int, attempts: int) -> Response:
         started = self._clock()
         with span("fetch", {"source": self._source, "host": host, "attempt": attempt}) as opened:
             _log.debug("fetch started", source=self._source, host=host, attempt=attempt)
             outcome = "ok"
             try:
-                return await self._guarded(request, host, attempt)
+                return await self._guarded(request, host, attempts - attempt + 1)
             except BaseException as error:
                 outcome = type(error).__name__
                 raise
@@ -148,14 +149,14 @@ class GuardedFetch:
                     duration_s=duration_s,
                 )
 
-    async def _guarded(self, request: Request, host: str, attempt: int) -> Response:
+    async def _guarded(self, request: Request, host: str, attempts_left: int) -> Response:
         # Half of what is left may be spent on waiting for a turn: what is then left for the call is no less.
         with self._breakers.of(self._source, host).attempt():
             async with self._limiter.permit(host, max_wait_s=self._remaining_s() / 2):
-                return await self._timed(request, host, attempt)
+                return await self._timed(request, host, attempts_left)
 
-    async def _timed(self, request: Request, host: str, attempt: int) -> Response:
-        share_s = self._remaining_s() / max(1, self._retry.attempts - attempt + 1)
+    async def _timed(self, request: Request, host: str, attempts_left: int) -> Response:
+        share_s = self._remaining_s() / max(1, attempts_left)
         if share_s <= 0:
             raise DeadlineExceeded("There was no time left to ask this site.")
         try:

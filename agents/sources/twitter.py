@@ -197,6 +197,7 @@ class Twitter:
                 fields_name: _WANTED_FIELDS,
             },
             credentials={"Authorization": f"Bearer {self._token}"},
+            billed=True,
         )
         return await fetch.get(request)
 

@@ -139,6 +139,20 @@ async def test_the_fetchs_own_deadline_ends_a_source_that_hangs() -> None:
         await guard.scan(Hanging(), question(), None)
 
 
+async def test_what_is_billed_is_sent_once_with_all_the_time_there_is() -> None:
+    upstream = Upstream(Unreachable("broken"), None)
+    guard = make(upstream)
+
+    class Billed(OnePage):
+        async def scan(self, question: Question, fetch: Fetch) -> Scan:
+            await fetch.get(Request(self.urls[0], billed=True))
+            return Scan(())
+
+    with pytest.raises(Unreachable):
+        await guard.scan(Billed(), question(), 5.0)
+    assert len(upstream.calls) == 1
+
+
 async def test_one_hang_costs_its_share_of_the_time_and_the_next_attempt_answers() -> None:
     upstream, source = Upstream(hang, None), OnePage()
     guard = make(upstream, ResilienceConfig(timeout_s=0.15))
