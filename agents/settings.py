@@ -1,11 +1,13 @@
 """What an operator sets for the agents: read from the environment and ``.env`` once, by the command line."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agents.fetch.addresses import parse_allow
+from agents.sources.reddit_place import parse_subreddits
 
 List = Annotated[tuple[str, ...], NoDecode]
 """Comma separated in the environment."""
@@ -43,10 +45,10 @@ class SourceSettings(BaseSettings):
     x_api_url: str = Field("https://api.x.com/2", description="X's API")
     fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
 
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
-    log_format: str = Field("text", pattern="^(text|json)$", description="text for people, json for machines")
+    log_format: Literal["text", "json"] = Field("text", description="text for people, json for machines")
 
     @field_validator("reddit_subreddits", "news_feeds", mode="before")
     @classmethod
@@ -55,23 +57,60 @@ class SourceSettings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("reddit_subreddits")
+    @classmethod
+    def _subreddits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            parse_subreddits("+".join(value))
+        except ValueError as error:
+            raise ValueError(
+                "must be 1 to 10 names of 2 to 21 letters, digits and underscores, comma separated"
+            ) from error
+        return value
+
+    @field_validator("news_feeds")
+    @classmethod
+    def _feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_is_web_address, value)):
+            raise ValueError("must be addresses such as https://lwn.net/headlines/rss, comma separated")
+        return value
+
+    @field_validator("reddit_client_id", "reddit_client_secret", "x_bearer_token")
+    @classmethod
+    def _one_word_keys(cls, value: str | SecretStr) -> str | SecretStr:
+        text = value if isinstance(value, str) else value.get_secret_value()
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("must be one word of plain ASCII without line breaks or spaces; copy it again")
+        return value
+
     @field_validator("fetch_allow")
     @classmethod
     def _exact_pairs(cls, value: str) -> str:
-        parse_allow(value)
+        try:
+            parse_allow(value)
+        except ValueError as error:
+            raise ValueError("must be ip:port pairs such as 127.0.0.1:8080 or [::1]:8080, comma separated") from error
         return value
 
     @field_validator("reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url")
     @classmethod
     def _base_address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with https:// or http://")
+        if not _is_web_address(value):
+            raise ValueError("must be an address that begins with https:// or http://")
         return value.rstrip("/")
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def explain(error: ValidationError) -> list[str]:
