@@ -8,15 +8,8 @@ from pydantic import SecretStr, ValidationError
 
 from agents.settings import SourceSettings, explain
 
+pytestmark = pytest.mark.usefixtures("bare_environment")
 SECRET = "hunter2 hunter2"
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither variables nor a ``.env`` from outside."""
-    for name in SourceSettings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 def read(monkeypatch: pytest.MonkeyPatch, **variables: str) -> SourceSettings:
