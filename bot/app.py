@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,8 @@ DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
 LAST_WORDS_S = 1.0
 CLOSE_S = 1.5
-LOGIN_PAUSES_S = (1, 2, 5, 10, 30, 60)
+LOGIN_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_AUTHENTICATION_FAILED = 4004
 
 _log = telemetry.logger("bot")
 
@@ -145,21 +146,38 @@ async def run(settings: Settings) -> None:
 
 
 async def _connect(bot: SignalsBot, settings: Settings) -> None:
-    """Log in, again and again while Discord cannot be reached, then stay connected."""
-    token = settings.discord_token.get_secret_value()
-    pauses = iter(LOGIN_PAUSES_S)
-    while True:
-        try:
-            await bot.login(token)
-            break
-        except discord.LoginFailure as error:
+    """Log in, again and again while Discord cannot be reached, and stay connected."""
+    await _reaching(bot, lambda: _log_in(bot, settings.discord_token.get_secret_value()))
+    try:
+        await _reaching(bot, bot.connect)
+    except discord.ConnectionClosed as error:
+        if error.code == _AUTHENTICATION_FAILED:  # the token was reset meanwhile
             raise TokenRefused from error
-        except (OSError, aiohttp.ClientError, discord.HTTPException, TimeoutError) as error:
+        raise
+
+
+async def _log_in(bot: SignalsBot, token: str) -> None:
+    try:
+        await bot.login(token)
+    except discord.LoginFailure as error:
+        raise TokenRefused from error
+    except BaseException:
+        await bot.http.close()
+        raise
+
+
+async def _reaching(bot: SignalsBot, step: Callable[[], Awaitable[None]]) -> None:
+    """Take one step towards Discord, with growing pauses between attempts."""
+    pauses = iter(LOGIN_PAUSES_S)
+    while not bot.is_closed():
+        try:
+            await step()
+        except (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound, TimeoutError) as error:
             pause_s = next(pauses, LOGIN_PAUSES_S[-1])
             _log.warning("Discord cannot be reached", error=type(error).__name__, again_in_s=pause_s)
-            await bot.http.close()
             await asyncio.sleep(pause_s)
-    await bot.connect()
+        else:
+            return
 
 
 async def _drain(parts: Parts) -> None:

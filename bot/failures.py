@@ -11,7 +11,7 @@ from bot.admission import Refused
 from bot.asking import NotNow
 from bot.cards import notices
 from bot.cards.card import Card
-from bot.delivery.places import PLACE_FAULTS, as_discord
+from bot.delivery.places import PLACE_FAULTS, Place, as_discord
 
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
@@ -22,10 +22,11 @@ _WRAPPERS = (commands.HybridCommandError, commands.CommandInvokeError, app_comma
 _log = telemetry.logger("bot.failures")
 
 
-async def answer_failure(asker: Asker, error: BaseException) -> None:
+async def answer_failure(asker: Asker, error: BaseException, pending: Place | None = None) -> None:
     """Tell the person in words what happened; what is our fault is logged once, with its traceback.
 
-    Never raises but for cancellation: when the person cannot be told any more, that is logged.
+    ``pending`` is what was begun as the answer, if anything: it is replaced. Never raises but for cancellation: when
+    the person cannot be told any more, that is logged.
     """
     with telemetry.span("failure.answer"):
         cause = _cause(error)
@@ -37,7 +38,7 @@ async def answer_failure(asker: Asker, error: BaseException) -> None:
             _log.error("command failed", where=_where(asker), exc_info=cause)
             card = notices.failed(telemetry.trace_id())
         try:
-            await tell(asker, card)
+            await (tell(asker, card) if pending is None else pending.edit(card))
         except PLACE_FAULTS as failure:
             _log.warning("the person could not be told", where=_where(asker), error=type(failure).__name__)
 
@@ -86,6 +87,10 @@ def _expected(error: BaseException) -> Card | None:
         return notices.invalid(_wrong_input(error))
     if isinstance(error, (app_commands.CheckFailure, commands.CheckFailure)):
         return notices.not_allowed(str(error))
+    if isinstance(error, discord.Forbidden):
+        return notices.not_allowed(
+            "I lack a permission here. I need to see this channel, send messages and embed links."
+        )
     return None
 
 

@@ -1,7 +1,7 @@
 """``/signals``: one subcommand per source, made from what the sources declare, plus ``all``."""
 
 import types
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -80,28 +80,25 @@ class SignalsCog(commands.Cog, name="signals"):
 
     async def ask(self, ctx: Ctx, source: str, given: Mapping[str, object]) -> None:
         """Put the question and answer it; whatever goes wrong is told to the person, within the same trace."""
+        place: Place | None = None
+
+        async def begin(question: Question) -> Place:
+            nonlocal place
+            place = await self._begin(ctx, question)
+            return place
+
         with telemetry.span("command.signals", {"source": source[:40]}):
             try:
                 question = self._asking.question(source, given)
-                await self._asking.ask(
-                    question,
-                    tenant=tenant_of(ctx),
-                    user_id=ctx.author.id,
-                    acknowledge=self._acknowledgement(ctx),
-                )
+                await self._asking.ask(question, tenant=tenant_of(ctx), user_id=ctx.author.id, acknowledge=begin)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
-                await answer_failure(ctx, error)
+                await answer_failure(ctx, error, place)
 
-    def _acknowledgement(self, ctx: Ctx) -> Callable[[Question], Awaitable[Place]]:
-        async def defer(_question: Question) -> Place:
-            assert ctx.interaction is not None
+    async def _begin(self, ctx: Ctx, question: Question) -> Place:
+        if ctx.interaction is not None:
             return await acknowledge(ctx.interaction, self._session)
-
-        async def begin(question: Question) -> Place:
-            titles = {name: spec.title for name, spec in self._asking.specs.items()}
-            return MessagePlace(await ctx.send(**as_discord(pending_card(question, (), titles))))
-
-        return begin if ctx.interaction is None else defer
+        titles = {name: spec.title for name, spec in self._asking.specs.items()}
+        return MessagePlace(await ctx.send(**as_discord(pending_card(question, (), titles))))
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
