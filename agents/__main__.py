@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from io import TextIOWrapper
 from typing import Any
 
 from pydantic import ValidationError
@@ -35,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValidationError as error:
         print("\n".join(explain(error)), file=sys.stderr)
         return BAD_ARGUMENT
-    telemetry.set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level, as_json=False)
+    quiet = "WARNING" if settings.log_level == "INFO" else settings.log_level
+    telemetry.set_up_logging(quiet, as_json=settings.log_format == "json")
+    if isinstance(sys.stdout, TextIOWrapper):  # a title must not end the program where the terminal is not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return asyncio.run(_scan(arguments, settings))
     except KeyboardInterrupt:

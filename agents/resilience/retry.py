@@ -51,10 +51,12 @@ async def retrying(
 ) -> T:
     """The result of ``call(attempt)``, attempts counted from 1; the last error when no attempt is left.
 
-    Where the wait would not end within ``remaining_s()``, the error is raised at once. ``source`` and ``host``
-    are for the log.
+    Where a later attempt was not even sent, as by a circuit that the earlier ones opened, it is the earlier error:
+    that one says what happened. Where the wait would not end within ``remaining_s()``, the error is raised at once.
+    ``source`` and ``host`` are for the log.
     """
     attempt = 0
+    told: SourceError | None = None
 
     def backoff(error: Exception) -> bool | float:
         wait_s = policy.wait_s(error, attempt, rng) if isinstance(error, SourceError) else None
@@ -65,11 +67,20 @@ async def retrying(
         )
         return wait_s
 
-    async for context in stamina.retry_context(on=backoff, attempts=policy.attempts, timeout=None):
-        with context:
-            attempt += 1
-            return await call(attempt)
-    raise AssertionError("stamina raises the last error")  # pragma: no cover
+    try:
+        async for context in stamina.retry_context(on=backoff, attempts=policy.attempts, timeout=None):
+            with context:
+                attempt += 1
+                try:
+                    return await call(attempt)
+                except SourceError as error:
+                    told = error if error.sent else told
+                    raise
+    except SourceError as error:
+        if error.sent or told is None:
+            raise
+    assert told is not None  # stamina raises the last error
+    raise told
 
 
 def replace_retry_log() -> None:

@@ -202,10 +202,10 @@ async def test_a_retrys_sleep_holds_no_permit() -> None:
         await sleeping
 
 
-async def test_an_open_circuit_is_neither_asked_nor_retried() -> None:
+async def test_an_open_circuit_is_neither_asked_nor_retried_and_who_opened_it_hears_what_happened() -> None:
     upstream, source = Upstream(broken()), OnePage()
     guard = make(upstream, ResilienceConfig(failure_threshold=2))
-    with pytest.raises(CircuitOpen):
+    with pytest.raises(UpstreamFailed):
         await guard.scan(source, question(), None)
     assert len(upstream.calls) == 2
     with pytest.raises(CircuitOpen) as refused:

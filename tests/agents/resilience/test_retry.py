@@ -54,6 +54,18 @@ async def test_the_last_error_is_raised_when_no_attempt_is_left() -> None:
     assert calls.attempts == [1, 2, 3]
 
 
+@pytest.mark.parametrize("held_back", [CircuitOpen("open"), OwnLimit("full", status=429)])
+async def test_a_later_attempt_that_was_not_sent_does_not_hide_what_happened(held_back: SourceError) -> None:
+    cause = ConnectionResetError()
+    failure = Unreachable("1")
+    failure.__cause__ = cause
+    calls = Calls(failure, held_back)
+    with pytest.raises(Unreachable, match="1") as caught:
+        await run(calls)
+    assert calls.attempts == [1, 2]
+    assert caught.value.__cause__ is cause
+
+
 @pytest.mark.parametrize(
     "error",
     [AccessDenied("no", status=403), CircuitOpen("open"), OwnLimit("held back", status=429), KeyError("a bug")],
