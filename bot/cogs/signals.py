@@ -54,9 +54,8 @@ class SignalsCog(commands.Cog, name="signals"):
         self._bot.remove_command(self._group.name)
 
     def _build(self) -> commands.HybridGroup[Any, ..., Any]:
-        async def default(ctx: Ctx) -> None:
-            passed = ctx.subcommand_passed
-            await self.ask(ctx, self._asking.default_source if passed is None else passed, {})
+        async def default(ctx: Ctx, *, rest: str = "") -> None:
+            await self.ask(ctx, rest.split(maxsplit=1)[0] if rest else self._asking.default_source, {})
 
         # The decorators for installs and contexts stand below hybrid_group, or discord.py ignores them.
         described = commands.hybrid_group(name="signals", description="What is fresh and worth knowing, ranked")

@@ -66,8 +66,14 @@ class MessagePlace:
 
 
 def as_discord(card: Card, *, editing: bool = False) -> dict[str, Any]:
-    """A card as keyword arguments for the client's own send and edit methods."""
-    drawn: dict[str, Any] = {"embed": discord.Embed.from_dict(card.embed.payload())}
+    """A card as keyword arguments for the client's own send and edit methods; it can mention nobody.
+
+    The client's own default for mentions is not sent with edits of messages.
+    """
+    drawn: dict[str, Any] = {
+        "embed": discord.Embed.from_dict(card.embed.payload()),
+        "allowed_mentions": discord.AllowedMentions.none(),
+    }
     if card.rows:
         drawn["view"] = _view(card)
     elif editing:
