@@ -109,7 +109,7 @@ async def _registered(discord: LocalDiscord, bot: asyncio.subprocess.Process) ->
     """Wait until the bot is connected and its commands are known."""
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
-            while not (discord.gateway.connections and discord.commands.all()):
+            while not (discord.gateway.sessions and discord.commands.all()):
                 if bot.returncode is not None:
                     return False
                 await asyncio.sleep(0.05)
