@@ -19,7 +19,7 @@ HALF_LIVES_PER_TIMEFRAME = 4
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each part counts; those of unknown parts are shared out over the known ones."""
+    """What each part counts; without a query the weight of relevance is shared out over the others."""
 
     engagement: float = 0.40
     recency: float = 0.35
@@ -27,6 +27,9 @@ class Weights:
 
 
 WEIGHTS = Weights()
+
+TYPICAL_ENGAGEMENT = 0.5
+"""What unknown engagement counts as: neither ignored (freshness alone would win) nor punished as zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,9 @@ def best_first(signal: Signal, its_score: float, now: datetime | None = None) ->
 def _weigh(
     reading: Reading, engagement: float | None, recency: float, relevance: float | None, weights: Weights
 ) -> Assessed:
-    total, known = weights.recency * recency, weights.recency
-    if engagement is not None:
-        total, known = total + weights.engagement * engagement, known + weights.engagement
+    votes = TYPICAL_ENGAGEMENT if engagement is None else engagement
+    total = weights.engagement * votes + weights.recency * recency
+    known = weights.engagement + weights.recency
     if relevance is not None:
         total, known = total + weights.relevance * relevance, known + weights.relevance
     return Assessed(reading, min(round(total / known, 4), 1.0), engagement, recency, relevance)

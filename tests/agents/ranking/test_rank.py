@@ -85,7 +85,7 @@ def test_a_quiet_source_keeps_a_place() -> None:
 def test_a_quiet_source_that_is_not_good_enough_keeps_none() -> None:
     loud = [signal(number, age=timedelta(minutes=number)) for number in range(10)]
     quiet = signal(99, source="news", age=timedelta(hours=20))
-    ranked = rank([*loud, quiet], query=None, timeframe=DAY, now=NOW, limit=4, min_score=0.3)
+    ranked = rank([*loud, quiet], query=None, timeframe=DAY, now=NOW, limit=4, min_score=0.4)
     assert {one.source for one in ranked.signals} == {"reddit"}
 
 

@@ -52,7 +52,7 @@ def test_nearly_equal_votes_are_equal() -> None:
     assert [one.parts.engagement for one in scored] == [0.5, 0.5]
 
 
-def test_unknown_engagement_is_not_zero_engagement() -> None:
+def test_unknown_engagement_counts_as_typical_neither_as_zero_nor_as_nothing() -> None:
     unknown, least, most = (
         signal(1, source="news"),
         signal(2, points=0, comments=0),
@@ -60,8 +60,10 @@ def test_unknown_engagement_is_not_zero_engagement() -> None:
     )
     scored = by_id(score([unknown, least, most], None, DAY, NOW))
     assert scored["news:1"].parts.engagement is None
-    assert scored["news:1"].score == pytest.approx(scored["news:1"].parts.recency, abs=1e-4)
-    assert scored["news:1"].score > scored["reddit:2"].score
+    recency = scored["news:1"].parts.recency
+    assert recency is not None
+    assert scored["news:1"].score == pytest.approx((0.40 * 0.5 + 0.35 * recency) / 0.75, abs=1e-4)
+    assert scored["reddit:2"].score < scored["news:1"].score < scored["reddit:3"].score
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)
