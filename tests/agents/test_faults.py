@@ -1,0 +1,477 @@
+"""One upstream misbehaves while another answers: end to end, from the event to the response, over real sockets."""
+
+import asyncio
+import os
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.agent import AgentConfig
+from agents.assembly import running_scout
+from agents.bus.memory import MemoryBus
+from agents.events import (
+    SIGNALS_REQUESTED,
+    SIGNALS_RESPONSE,
+    Requester,
+    SignalsRequested,
+    SignalsResponse,
+    SourceReport,
+    SourceRequest,
+    SourceStatus,
+    utc_now,
+)
+from agents.fetch import addresses
+from agents.settings import SourceSettings
+from tests.upstreams import (
+    Answer,
+    Upstream,
+    bomb,
+    drip,
+    endless,
+    hang,
+    redirect,
+    reply,
+    reply_feed,
+    reply_html,
+    reply_json,
+    reset,
+    status,
+    truncated,
+    watched_loop,
+)
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+PATIENCE = AgentConfig(timeout_s=0.5, retry_attempts=1)
+"""So that what hangs is over soon."""
+DEADLINE_S = 0.8
+MEMORY_BYTES = 50_000_000
+STALL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What an upstream does, and how the report must speak of it."""
+
+    answer: Callable[[], Answer]
+    status: SourceStatus
+    words: str
+    """A pattern."""
+
+
+FAULTS = {
+    "hangs": Fault(hang, SourceStatus.TIMED_OUT, r"did not answer (within 0\.\d s|in time)\.$"),
+    "resets": Fault(reset, SourceStatus.FAILED, "broke off the connection"),
+    "500": Fault(lambda: status(500), SourceStatus.FAILED, r"answered with an error of its own \(500\)"),
+    "403 HTML": Fault(
+        lambda: reply_html(status=403), SourceStatus.FAILED, r"refuses (us access \(403\)|to answer: .*block)"
+    ),
+    "429 with Retry-After": Fault(
+        lambda: status(429, Retry_After="30"), SourceStatus.LIMITED, r"asks us to slow down \(429\)|asked us to wait"
+    ),
+    "429 with a date": Fault(
+        lambda: status(429, Retry_After=format_datetime(utc_now() + timedelta(seconds=30), usegmt=True)),
+        SourceStatus.LIMITED,
+        r"asks us to slow down \(429\)|asked us to wait",
+    ),
+    "HTML instead of JSON": Fault(reply_html, SourceStatus.FAILED, "looks like a block or a login page|blocks"),
+    "HTML that says it is JSON": Fault(
+        lambda: reply("<!DOCTYPE html><title>Blocked</title>"),
+        SourceStatus.FAILED,
+        "web page|broken or incomplete JSON",
+    ),
+    "truncated JSON": Fault(
+        lambda: reply('{"hits": [{"objectID": "1"'),
+        SourceStatus.FAILED,
+        "cannot be read|incomplete|not.*JSON|cut off",
+    ),
+    "truncated body": Fault(lambda: truncated('{"hits": []'), SourceStatus.FAILED, "broke off the connection"),
+    "endless body": Fault(endless, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
+    "slow body": Fault(
+        lambda: drip(b'{"hits": []}' * 50), SourceStatus.TIMED_OUT, r"did not answer (within 0\.\d s|in time)\.$"
+    ),
+    "1 GB in 1 MB": Fault(bomb, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
+}
+
+
+def stories(*numbers: int) -> Answer:
+    """Hacker News as it answers when it is well."""
+    return reply_json(
+        {
+            "hits": [
+                {"objectID": str(number), "title": f"Story {number}", "created_at_i": time.time() - 60, "points": 5}
+                for number in numbers
+            ]
+        }
+    )
+
+
+def feed(upstream: Upstream) -> Answer:
+    """A feed with one item of today."""
+    when = format_datetime(utc_now(), usegmt=True)
+    return reply_feed(
+        f"""<?xml version="1.0"?><rss version="2.0"><channel><title>A feed</title><link>{upstream.url()}</link>
+        <item><title>Nothing burned down today</title><link>https://paper.example/1</link><guid>1</guid>
+        <pubDate>{when}</pubDate></item></channel></rss>"""
+    )
+
+
+@dataclass
+class World:
+    """A running scout whose upstreams are scripted."""
+
+    upstream: Upstream
+    bus: MemoryBus
+    responses: list[SignalsResponse]
+
+    async def ask(self, *sources: SourceRequest | str, deadline_s: float = DEADLINE_S) -> SignalsResponse:
+        """Ask by event; the one response must be there by the deadline."""
+        request = SignalsRequested(
+            requester=Requester(kind="test"),
+            sources=tuple(SourceRequest(name=each) if isinstance(each, str) else each for each in sources),
+            deadline=datetime.now(UTC) + timedelta(seconds=deadline_s),
+        )
+        began = time.perf_counter()
+        await self.bus.emit(SIGNALS_REQUESTED, request)
+        await self.bus.settled()
+        assert time.perf_counter() - began < deadline_s + 0.2
+        [response] = [each for each in self.responses if each.request_id == request.request_id]
+        return response
+
+    def hackernews(self, *answers: Answer) -> None:
+        """How both of its searches answer."""
+        self.upstream.on("/hn/search", *answers)
+        self.upstream.on("/hn/search_by_date", *answers)
+
+    def reddit(self, answer: Answer, *, token: Answer | None = None) -> None:
+        """How its listing answers, and its tokens."""
+        grant = reply_json({"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": "*"})
+        self.upstream.on("/api/v1/access_token", token or grant)
+        self.upstream.on("/r/python/top", answer)
+
+
+@asynccontextmanager
+async def world(config: AgentConfig = PATIENCE, **changes: Any) -> AsyncIterator[World]:
+    """Reddit with keys, Hacker News and a feed on one scripted server; the feed is well."""
+    async with Upstream() as upstream:
+        given: dict[str, Any] = {
+            "reddit_client_id": "id",
+            "reddit_client_secret": "secret",
+            "reddit_subreddits": ("python",),
+            "reddit_url": upstream.url("").rstrip("/"),
+            "reddit_api_url": upstream.url("").rstrip("/"),
+            "hackernews_api_url": upstream.url("/hn"),
+            "news_feeds": (upstream.url("/feed"),),
+            "fetch_allow": upstream.allow,
+        }
+        settings = SourceSettings(**{**given, **changes})
+        bus = MemoryBus()
+        responses: list[SignalsResponse] = []
+
+        async def on_response(event: SignalsResponse) -> None:
+            responses.append(event)
+
+        bus.subscribe(SIGNALS_RESPONSE, on_response)
+        upstream.on("/feed", feed(upstream))
+        async with running_scout(settings, bus, config):
+            yield World(upstream, bus, responses)
+
+
+@dataclass
+class Growth:
+    """The most that the process held, in bytes more than at the beginning."""
+
+    most_bytes: int = 0
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@asynccontextmanager
+async def watched_memory() -> AsyncIterator[Growth]:
+    """Measures how much the process grows during the block."""
+    growth, before = Growth(), resident_bytes()
+
+    async def watch() -> None:
+        while True:
+            growth.most_bytes = max(growth.most_bytes, resident_bytes() - before)
+            await asyncio.sleep(0.002)
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield growth
+    finally:
+        growth.most_bytes = max(growth.most_bytes, resident_bytes() - before)
+        watcher.cancel()
+
+
+def check(report: SourceReport, fault: Fault) -> None:
+    """The report says what happened, to people, and names nothing of the operator's network."""
+    assert re.search(fault.words, report.sentence), report.sentence
+    assert report.status is fault.status, report
+    assert "127.0.0.1" not in report.sentence
+    assert "Traceback" not in report.sentence
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_hackernews_fails_and_the_feed_answers(name: str) -> None:
+    fault = FAULTS[name]
+    async with world() as here:
+        await here.ask("news")  # starts what reads feeds
+        here.hackernews(fault.answer())
+        async with watched_memory() as growth, watched_loop() as stall:
+            response = await here.ask("hackernews", "news")
+    failed, answered = response.reports
+    check(failed, fault)
+    assert answered.status.answered
+    assert [signal.title for signal in response.signals] == ["Nothing burned down today"]
+    assert growth.most_bytes < MEMORY_BYTES
+    assert stall.longest_s < STALL_S
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_reddit_fails_and_hackernews_answers(name: str) -> None:
+    fault = FAULTS[name]
+    async with world() as here:
+        here.hackernews(stories(1))
+        here.reddit(fault.answer())
+        async with watched_memory() as growth, watched_loop() as stall:
+            response = await here.ask("reddit", "hackernews")
+    failed, answered = response.reports
+    check(failed, fault)
+    assert answered.status is SourceStatus.OK
+    assert [signal.title for signal in response.signals] == ["Story 1"]
+    assert growth.most_bytes < MEMORY_BYTES
+    assert stall.longest_s < STALL_S
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_feed_fails_and_hackernews_answers(name: str) -> None:
+    fault = FAULTS[name]
+    async with world() as here:
+        here.hackernews(stories(1))
+        here.upstream.on("/feed", fault.answer())
+        async with watched_memory() as growth, watched_loop() as stall:
+            response = await here.ask("news", "hackernews", deadline_s=1.5)
+    failed, answered = response.reports
+    assert not failed.status.answered
+    assert failed.sentence.endswith(".")
+    assert "127.0.0.1" not in failed.sentence
+    assert answered.status is SourceStatus.OK
+    assert [signal.title for signal in response.signals] == ["Story 1"]
+    assert growth.most_bytes < MEMORY_BYTES
+    assert stall.longest_s < STALL_S
+
+
+@pytest.mark.parametrize("name", ["hangs", "500", "HTML instead of JSON", "truncated JSON", "1 GB in 1 MB"])
+async def test_reddit_gives_no_token_and_hackernews_answers(name: str) -> None:
+    fault = FAULTS[name]
+    async with world() as here:
+        here.hackernews(stories(1))
+        here.reddit(stories(), token=fault.answer())
+        response = await here.ask("reddit", "hackernews")
+    failed, answered = response.reports
+    assert failed.status is fault.status, failed
+    assert failed.sentence.endswith(".")
+    assert answered.status is SourceStatus.OK
+    assert len(response.signals) == 1
+
+
+async def test_a_refused_connection_is_told_in_words_and_the_feed_answers() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    async with Upstream() as reserved:
+        allow = f"{place},{reserved.allow}"
+        reserved.on("/feed", feed(reserved))
+        async with world(
+            hackernews_api_url=f"http://{place}", fetch_allow=allow, news_feeds=(reserved.url("/feed"),)
+        ) as here:
+            response = await here.ask("hackernews", "news")
+    assert response.reports[0].sentence == "The site could not be reached: no connection could be made."
+    assert response.reports[0].status is SourceStatus.FAILED
+    assert len(response.signals) == 1
+
+
+@pytest.mark.parametrize("name", ["hangs", "500", "resets"])
+async def test_retries_still_end_within_the_deadline_and_say_what_happened(name: str) -> None:
+    fault = FAULTS[name]
+    async with world(AgentConfig(timeout_s=0.6, retry_attempts=3, failure_threshold=3)) as here:
+        here.hackernews(fault.answer())
+        response = await here.ask("hackernews", "news")
+    check(response.reports[0], fault)
+    assert len(response.signals) == 1
+
+
+async def test_what_asks_to_wait_is_not_asked_again_meanwhile() -> None:
+    async with world() as here:
+        here.hackernews(status(429, Retry_After="30"))
+        first = await here.ask("hackernews")
+        asked = len(here.upstream.requests)
+        second = await here.ask("hackernews")
+    assert first.reports[0].retry_after_s == pytest.approx(30, abs=1)
+    assert second.reports[0].status is SourceStatus.LIMITED
+    assert second.reports[0].retry_after_s == pytest.approx(30, abs=2)
+    assert len(here.upstream.requests) == asked
+
+
+async def test_one_half_of_an_upstream_failing_still_gives_the_other_half() -> None:
+    async with world() as here:
+        here.upstream.on("/hn/search", stories(1))
+        here.upstream.on("/hn/search_by_date", status(500))
+        response = await here.ask("hackernews")
+    assert response.reports[0].status is SourceStatus.OK
+    assert "(500)" in response.reports[0].sentence
+    assert len(response.signals) == 1
+
+
+async def test_after_a_fault_the_upstream_is_asked_again_and_its_answer_counts() -> None:
+    async with world() as here:
+        here.hackernews(status(500), stories(1))
+        assert (await here.ask("hackernews")).signals == ()
+        assert len((await here.ask("hackernews")).signals) == 1
+
+
+# Addresses of feeds
+
+LOOPBACK = [
+    "http://127.0.0.1:{port}/feed",
+    "http://127.1:{port}/feed",
+    "http://127.0.1:{port}/feed",
+    "http://0177.0.0.1:{port}/feed",
+    "http://0x7f.0.0.1:{port}/feed",
+    "http://0x7f000001:{port}/feed",
+    "http://2130706433:{port}/feed",
+    "http://127.255.255.254:{port}/feed",
+    "http://0.0.0.0:{port}/feed",
+    "http://0:{port}/feed",
+    "http://[::1]:{port}/feed",
+    "http://[::]:{port}/feed",
+    "http://[::ffff:127.0.0.1]:{port}/feed",
+    "http://[::ffff:7f00:1]:{port}/feed",
+    "http://[::127.0.0.1]:{port}/feed",
+    "http://[64:ff9b::7f00:1]:{port}/feed",
+    "http://[2002:7f00:1::]:{port}/feed",
+    "http://[0:0:0:0:0:0:0:1]:{port}/feed",
+    "http://127.0.0.1.:{port}/feed",
+    "http://１２７.０.０.１:{port}/feed",
+    "http://127。0。0。1:{port}/feed",
+    "http://user@127.0.0.1:{port}/feed",
+    "http://localhost:{port}/feed",
+    "127.0.0.1:{port}/feed",
+]
+ELSEWHERE = [
+    "http://10.0.0.1/feed",
+    "http://172.16.5.4/feed",
+    "http://192.168.1.1/feed",
+    "http://100.64.0.1/feed",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://168.63.129.16/feed",
+    "http://192.0.0.192/feed",
+    "http://224.0.0.1/feed",
+    "http://255.255.255.255/feed",
+    "http://[fe80::1]/feed",
+    "http://[fe80::1%25eth0]/feed",
+    "http://[fc00::1]/feed",
+    "http://[fd00:ec2::254]/feed",
+    "http://[fec0::1]/feed",
+    "http://[ff02::1]/feed",
+    "http://[::ffff:10.0.0.1]/feed",
+    "http://[64:ff9b::a00:1]/feed",
+    "http://[2002:a00:1::]/feed",
+    "file:///etc/passwd",
+    "ftp://paper.example/feed",
+    "gopher://paper.example/feed",
+    "javascript:alert(1)",
+    "http://paper.example:22/feed",
+    "http://paper.example:6379/feed",
+]
+
+
+@pytest.fixture
+async def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every address to which this loop's sockets connect."""
+    loop = asyncio.get_running_loop()
+    tried: list[object] = []
+    connect = loop.sock_connect
+
+    async def watched(sock: socket.socket, address: Any) -> None:
+        tried.append(address)
+        await connect(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", watched)
+    return tried
+
+
+async def refusal(here: World, address: str) -> str:
+    """What the answer says about a feed at this address."""
+    response = await here.ask(SourceRequest(name="news", options={"feed": address}))
+    [report] = response.reports
+    assert (report.status, response.signals) == (SourceStatus.FAILED, ())
+    return report.sentence
+
+
+def names_no_address(sentence: str, address: str) -> bool:
+    """Whether a person learns nothing about the network from it."""
+    host = address.partition("://")[2].partition("/")[0]
+    numbers = re.search(r"\d+\.\d+|::|127|0x7f|21307|169\.254|meta-data|passwd|localhost", sentence)
+    return numbers is None and (not host or host not in sentence)
+
+
+@pytest.mark.parametrize("address", LOOPBACK)
+async def test_a_feed_at_loopback_in_any_spelling_is_refused_and_no_connection_opened(
+    address: str, connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Upstream() as victim, world() as here:
+        # Even if its port were one of those that may be asked.
+        monkeypatch.setattr(addresses, "PORTS", addresses.PORTS | {victim.port})
+        victim.on("/feed", feed(victim))
+        sentence = await refusal(here, address.format(port=victim.port))
+    assert victim.connections == 0
+    assert connections == []
+    assert names_no_address(sentence, address)
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+async def test_a_feed_at_any_other_place_that_is_not_public_is_refused_and_no_connection_opened(
+    address: str, connections: list[object]
+) -> None:
+    async with world() as here:
+        sentence = await refusal(here, address)
+    assert connections == []
+    assert names_no_address(sentence, address)
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("to", [*LOOPBACK[:8], *ELSEWHERE[:6], "file:///etc/passwd", "//127.0.0.1:{port}/feed"])
+async def test_a_feed_that_redirects_to_any_of_them_is_refused_there(
+    to: str, connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Upstream() as victim, world() as here:
+        monkeypatch.setattr(addresses, "PORTS", addresses.PORTS | {victim.port})
+        victim.on("/feed", feed(victim))
+        here.upstream.on("/moved", redirect(to.format(port=victim.port)))
+        sentence = await refusal(here, here.upstream.url("/moved"))
+    assert victim.connections == 0
+    assert connections == [("127.0.0.1", here.upstream.port)]
+    assert names_no_address(sentence, to)
+
+
+async def test_the_same_feed_is_read_where_the_operator_exempts_exactly_that_place(connections: list[object]) -> None:
+    async with world() as here:
+        request = SourceRequest(name="news", options={"feed": here.upstream.url("/feed")})
+        response = await here.ask(request, deadline_s=1.5)
+    assert response.reports[0].status is SourceStatus.OK, response.reports[0]
+    assert connections == [("127.0.0.1", here.upstream.port)]
