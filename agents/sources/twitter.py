@@ -31,7 +31,7 @@ from agents.fetch.request import Fetch, Request, Response
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items
+from agents.sources.items import count, decode_items, excerpt
 from agents.spend import DailySpend
 from agents.text import plain
 from agents.urls import canonical, domain
@@ -48,6 +48,7 @@ _REACH = timedelta(days=7)
 _MARGIN = timedelta(minutes=2)
 _DEFAULT_QUERY = "technology OR programming OR science"
 _QUERY_CHARS = 400
+_HEADLINE_WORDS = 4
 _WANTED_FIELDS = "created_at,public_metrics,possibly_sensitive,entities"
 _OWN_SITES = ("twitter.com", "x.com", "t.co")
 _SHORT_LINK = re.compile(r"\s*https://t\.co/\w+")
@@ -255,7 +256,8 @@ def _signal(post: _Post, names: Mapping[str, str]) -> Signal | None:
         return None
     note = post.note_tweet or post.note_post
     text = html.unescape((note.text if note else None) or post.text)
-    title = plain(_SHORT_LINK.sub("", text), 300) or plain(text, 300)
+    headline, rest = _headline(_SHORT_LINK.sub("", text) or text)
+    title = plain(headline, 300)
     if title is None:
         return None
     username = plain(names.get(post.author_id or ""), 40)
@@ -268,10 +270,17 @@ def _signal(post: _Post, names: Mapping[str, str]) -> Signal | None:
         url=link or page,
         discussion_url=page if link else None,
         author=f"@{username}" if username else None,
+        excerpt=excerpt(rest),
         timestamp=post.created_at,
         engagement=_engagement(post.public_metrics or _Metrics()),
         nsfw=bool(post.possibly_sensitive),
     )
+
+
+def _headline(text: str) -> tuple[str, str]:
+    """Posts have no title: the first line, where it says something by itself, and what follows it."""
+    first, _, rest = text.strip().partition("\n")
+    return (first, rest) if rest and len(first.split()) >= _HEADLINE_WORDS else (text, "")
 
 
 def _link(post: _Post) -> str | None:

@@ -67,7 +67,7 @@ def _post(story: Story, start: datetime) -> dict[str, Any]:
     short = f"https://t.co/s{story.number % 10_000_000}"
     post: dict[str, Any] = {
         "id": str(1_900_000_000_000_000_000 + story.number),
-        "text": f"{story.title} {short}" if story.url else f"{story.headline}\n{story.text} {MARK}",
+        "text": f"{story.title} {short}" if story.url else f"{story.headline} {MARK}\n{story.text}",
         "author_id": _author_id(story),
         "created_at": story.posted(start).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "possibly_sensitive": False,

@@ -108,6 +108,21 @@ async def test_a_long_post_is_read_whole(spend: DailySpend, name: str) -> None:
     assert (await source(spend).scan(question("x"), serving(body))).signals[0].title == "All of it & more"
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "excerpt"),
+    [
+        ("We moved house to Rust\nIt took a week.", "We moved house to Rust", "It took a week."),
+        ("Wow\nIt took a week.", "Wow It took a week.", None),
+        ("One line only, however long it is", "One line only, however long it is", None),
+    ],
+)
+async def test_a_first_line_that_says_something_is_the_title(
+    spend: DailySpend, text: str, title: str, excerpt: str | None
+) -> None:
+    signal = (await source(spend).scan(question("x"), serving(page(post(text=text))))).signals[0]
+    assert (signal.title, signal.excerpt) == (title, excerpt)
+
+
 async def test_where_the_new_field_names_are_refused_the_old_ones_are_used_from_then_on(spend: DailySpend) -> None:
     def reply(request: Request) -> Answer:
         return BadStatus("400", status=400) if "post.fields" in request.params else answer(page(post()))
