@@ -65,12 +65,14 @@ def _run(settings: Settings) -> int:
             file=sys.stderr,
         )
         return BAD_ARGUMENT
-    from bot.app import TokenRefused, run
+    from bot.app import TokenRefused, keep_the_loop_responsive, run
+    from bot.store.errors import Unusable
 
     telemetry.set_up_logging(settings.log_level, as_json=settings.log_format == "json")
     flush = None
     if settings.otel_exporter_otlp_endpoint:
         flush = telemetry.export_traces(settings.otel_exporter_otlp_endpoint, "signals-scout")
+    keep_the_loop_responsive()
     try:
         asyncio.run(run(settings))
     except TokenRefused:

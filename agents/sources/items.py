@@ -43,8 +43,11 @@ def excerpt_html(markup: str | None) -> str | None:
 
 
 async def take_turns(done: int) -> None:
-    """Let others run after every 20th item: cleaning the texts of some hundred would stall the loop."""
-    if done % 20 == 0:
+    """Let others run after every 5th item: cleaning the texts of some hundred would stall the loop.
+
+    Five take a millisecond or two; several times that while a thread ranks, which gets its turn at each text.
+    """
+    if done % 5 == 0:
         await asyncio.sleep(0)
 
 
