@@ -66,7 +66,6 @@ def _run(settings: Settings) -> int:
         )
         return BAD_ARGUMENT
     from bot.app import TokenRefused, keep_the_loop_responsive, run
-    from bot.store.errors import Unusable
 
     telemetry.set_up_logging(settings.log_level, as_json=settings.log_format == "json")
     flush = None
