@@ -138,7 +138,7 @@ class Discoverer:
     def _peek(self, plan: _Planned | SourceReport, max_age_s: float | None) -> _Outcome | None:
         if isinstance(plan, SourceReport):
             return _Outcome(plan)
-        guarded = self._guard.peek(plan.source, plan.question, max_age_s)
+        guarded = self._guard.peek(plan.source, plan.question, _max_age_s(plan, max_age_s))
         return None if guarded is None else _Outcome(self._report(plan, guarded, 0.0), guarded)
 
     async def _ask_missing(
@@ -194,7 +194,7 @@ class Discoverer:
         with telemetry.span("source.scan", {"source": name, "timeframe": plan.question.timeframe}) as span:
             self._log.debug("scan started", source=name)
             try:
-                guarded = await self._guard.scan(plan.source, plan.question, left_s, max_age_s)
+                guarded = await self._guard.scan(plan.source, plan.question, left_s, _max_age_s(plan, max_age_s))
             except SourceError as error:
                 outcome = _Outcome(self._failure(plan, error, self._clock() - started))
             else:
@@ -284,6 +284,11 @@ class _Progress:
     async def report(self, report: SourceReport) -> None:
         self._done += 1
         await self._on_report(report, self._done, self._total)
+
+
+def _max_age_s(plan: _Planned, asked_s: float | None) -> float | None:
+    """Nobody can ask a source more often than it allows: its own least time to keep an answer always counts."""
+    return None if asked_s is None else max(asked_s, plan.source.spec.ttl_s)
 
 
 def _failure_status(error: SourceError) -> SourceStatus:

@@ -53,12 +53,17 @@ class Requester(Frozen):
 
 
 class Filters(Frozen):
-    """What must not be in the answer."""
+    """What must not be in the answer, and what is wanted more than other things.
+
+    Words and phrases match whole and without regard to case, in the title or the excerpt.
+    """
 
     nsfw: bool = False
     """Whether items marked as not safe for work may be shown."""
     muted: tuple[str, ...] = ()
-    """Words or phrases; an item whose title or excerpt has one, whole and without regard to case, is left out."""
+    """Words or phrases; an item that has one is left out."""
+    raised: tuple[str, ...] = ()
+    """Words or phrases; an item that has one scores higher."""
 
 
 class SourceStatus(StrEnum):

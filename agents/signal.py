@@ -88,6 +88,8 @@ class ScoreParts(Frozen):
     engagement: UnitInterval | None = None
     recency: UnitInterval | None = None
     relevance: UnitInterval | None = None
+    raised: bool = False
+    """Whether it was lifted because it has a word that the asker wants more of."""
     formula: int = 1
 
 

@@ -1,7 +1,7 @@
-"""What somebody does not want to see."""
+"""What somebody does not want to see, and what they want more of."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.events import Filters
@@ -19,26 +19,36 @@ class Filtered:
 
 def apply(signals: Iterable[Signal], filters: Filters) -> Filtered:
     """Leave out what is not safe for work, unless it is wanted, and what has a muted word or phrase."""
-    phrases = [phrase for phrase in map(_fold, filters.muted) if phrase]
+    phrases = Phrases(filters.muted)
     kept: list[Signal] = []
     nsfw = muted = 0
     for signal in signals:
         if signal.nsfw and not filters.nsfw:
             nsfw += 1
-        elif phrases and _has_any(_fold(f"{signal.title}\n{signal.excerpt or ''}"), phrases):
+        elif phrases.stand_in(signal):
             muted += 1
         else:
             kept.append(signal)
     return Filtered(tuple(kept), nsfw, muted)
 
 
+class Phrases:
+    """Words and phrases to look for, whole and without regard to case, in titles and excerpts."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._phrases = [phrase for phrase in map(_fold, phrases) if phrase]
+
+    def stand_in(self, signal: Signal) -> bool:
+        """Whether the signal has one of them."""
+        if not self._phrases:
+            return False
+        text = _fold(f"{signal.title}\n{signal.excerpt or ''}")
+        # Plain search instead of a pattern made of what people type: linear, and faster than a long alternation.
+        return any(phrase in text and _has_whole(text, phrase) for phrase in self._phrases)
+
+
 def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
-
-
-def _has_any(text: str, phrases: Sequence[str]) -> bool:
-    # Plain search instead of a pattern made of what people type: linear, and faster than a long alternation.
-    return any(phrase in text and _has_whole(text, phrase) for phrase in phrases)
 
 
 def _has_whole(text: str, phrase: str) -> bool:

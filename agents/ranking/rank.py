@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agents.events import Filters
 from agents.ranking.duplicates import also_in, stories
-from agents.ranking.filters import apply
+from agents.ranking.filters import Phrases, apply
 from agents.ranking.reading import Reading, read, terms
 from agents.ranking.score import Assessed, assess
 from agents.signal import Signal, Timeframe
@@ -160,7 +160,7 @@ def _leave_out(signals: Sequence[Signal], aim: _Aim) -> tuple[tuple[Signal, ...]
 
 
 def _conclude(readings: Sequence[Reading], aim: _Aim, dropped: Dropped) -> Ranked:
-    assessed = assess(readings, aim.timeframe, aim.now)
+    assessed = assess(readings, aim.timeframe, aim.now, wanted=Phrases(aim.filters.raised))
     all_stories = [
         _Story([assessed[place] for place in places]) for places in stories([item.reading for item in assessed])
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agents.ranking.filters import Phrases
 from agents.ranking.reading import Reading, read, terms
 from agents.signal import ScoreParts, Signal, Timeframe
 
@@ -24,9 +25,12 @@ class Weights:
     engagement: float = 0.40
     recency: float = 0.35
     relevance: float = 0.25
+    lift: float = 0.25
+    """The share of what an item lacks to 1 that it is given when it has a word that the asker wants more of."""
 
 
 WEIGHTS = Weights()
+NO_PHRASES = Phrases(())
 
 TYPICAL_ENGAGEMENT = 0.5
 """What unknown engagement counts as: neither ignored (freshness alone would win) nor punished as zero."""
@@ -41,6 +45,7 @@ class Assessed:
     engagement: float | None
     recency: float
     relevance: float | None
+    raised: bool = False
 
     @property
     def parts(self) -> ScoreParts:
@@ -49,6 +54,7 @@ class Assessed:
             engagement=_rounded(self.engagement),
             recency=_rounded(self.recency),
             relevance=_rounded(self.relevance),
+            raised=self.raised,
             formula=FORMULA_VERSION,
         )
 
@@ -68,9 +74,14 @@ def score(signals: Iterable[Signal], query: str | None, timeframe: Timeframe, no
 
 
 def assess(
-    readings: Sequence[Reading], timeframe: Timeframe, now: datetime, weights: Weights = WEIGHTS
+    readings: Sequence[Reading],
+    timeframe: Timeframe,
+    now: datetime,
+    weights: Weights = WEIGHTS,
+    *,
+    wanted: Phrases = NO_PHRASES,
 ) -> list[Assessed]:
-    """Score what was read, best first, without a copy of any signal."""
+    """Score what was read, best first, without a copy of any signal; what has a ``wanted`` phrase is lifted."""
     by_source = _votes_by_source(readings)
     weight_of_terms = _weight_of_terms(readings)
     assessed = [
@@ -80,6 +91,7 @@ def assess(
             _recency(reading.signal.timestamp, timeframe, now),
             _relevance(reading.hits, weight_of_terms),
             weights,
+            raised=wanted.stand_in(reading.signal),
         )
         for reading in readings
     ]
@@ -94,14 +106,23 @@ def best_first(signal: Signal, its_score: float, now: datetime | None = None) ->
 
 
 def _weigh(
-    reading: Reading, engagement: float | None, recency: float, relevance: float | None, weights: Weights
+    reading: Reading,
+    engagement: float | None,
+    recency: float,
+    relevance: float | None,
+    weights: Weights,
+    *,
+    raised: bool,
 ) -> Assessed:
     votes = TYPICAL_ENGAGEMENT if engagement is None else engagement
     total = weights.engagement * votes + weights.recency * recency
     known = weights.engagement + weights.recency
     if relevance is not None:
         total, known = total + weights.relevance * relevance, known + weights.relevance
-    return Assessed(reading, min(round(total / known, 4), 1.0), engagement, recency, relevance)
+    mean = total / known
+    if raised:
+        mean += weights.lift * (1 - mean)
+    return Assessed(reading, min(round(mean, 4), 1.0), engagement, recency, relevance, raised)
 
 
 def _votes_by_source(readings: Iterable[Reading]) -> dict[str, list[int]]:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.events import Filters
+from agents.ranking.rank import rank
 from agents.ranking.score import FORMULA_VERSION, HALF_LIVES_PER_TIMEFRAME, WEIGHTS, score
 from agents.signal import Signal, Timeframe
 from tests.agents.ranking.signals import DAY, LISTS, NOW, QUERIES, signal
@@ -136,3 +138,13 @@ def test_the_example_in_the_documentation_is_true() -> None:
     ]
     assert stated == [WEIGHTS.engagement, WEIGHTS.recency, WEIGHTS.relevance]
     assert f"formula version {FORMULA_VERSION}" in text
+
+
+def test_a_wanted_word_lifts_by_a_quarter_of_what_is_lacking_and_says_so() -> None:
+    plain_one, wanted = signal(1, title="Garden news of the day"), signal(2, title="Rust: news of the day")
+    usual = {one.id: one.score for one in rank([plain_one, wanted], query=None, timeframe=DAY, now=NOW).signals}
+    lifted = rank([plain_one, wanted], query=None, timeframe=DAY, now=NOW, filters=Filters(raised=("RUST",))).signals
+    assert [one.id for one in lifted] == ["reddit:2", "reddit:1"]
+    assert lifted[0].score == pytest.approx(usual["reddit:2"] + 0.25 * (1 - usual["reddit:2"]), abs=1e-4)
+    assert [one.parts.raised for one in lifted] == [True, False]
+    assert lifted[1].score == usual["reddit:1"]
