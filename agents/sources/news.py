@@ -24,17 +24,27 @@ from agents.text import plain_html
 from agents.urls import canonical, domain, join
 
 NAME = "news"
-_MAX_FEEDS_KEPT = 64
+MAX_FEEDS = 50
+"""Of one question."""
+_MAX_FEEDS_KEPT = 200
 _MAX_FEEDS_NAMED = 3
 _FUTURE_TOLERANCE = timedelta(hours=24)
 """Clocks and time zones of publishers are wrong by hours; what is further ahead has no date that means anything."""
 
 
-def parse_feed(text: str) -> str:
-    """An http or https address; ``example.com/feed`` is taken for https. ``ValueError`` in words for others."""
+def parse_feeds(text: str) -> str:
+    """One or several addresses, each once, in order, with a space between; ``ValueError`` in words."""
+    addresses = sorted({_parse_feed(address) for address in text.split()})
+    if len(addresses) > MAX_FEEDS:
+        raise ValueError(f"At most {MAX_FEEDS} feeds can be read at once; these are {len(addresses)}.")
+    return " ".join(addresses)
+
+
+def _parse_feed(text: str) -> str:
+    """An http or https address; ``example.com/feed`` is taken for https."""
     address = text if "://" in text else f"https://{text}"
     address = address.partition("#")[0]
-    if canonical(address) is None or "." not in domain(address) or len(address) > 500 or re.search(r"\s", address):
+    if canonical(address) is None or "." not in domain(address) or len(address) > 500:
         raise ValueError(
             "A feed is an address that begins with https:// or http://, as in https://lwn.net/headlines/rss."
         )
@@ -55,7 +65,7 @@ class _Kept:
 
 
 class News:
-    """Items of the configured feeds, or of the one asked for."""
+    """Items of the configured feeds, or of those asked for."""
 
     def __init__(self, feeds: Sequence[str], parser: ReadsFeeds) -> None:
         self._feeds = tuple(dict.fromkeys(feeds))
@@ -68,8 +78,8 @@ class News:
             options=(
                 Option(
                     name="feed",
-                    help="The address of one feed, in place of the usual ones",
-                    parse=parse_feed,
+                    help="The address of a feed (or several with spaces between), in place of the usual ones",
+                    parse=parse_feeds,
                     example="https://lwn.net/headlines/rss",
                 ),
             ),
@@ -88,7 +98,7 @@ class News:
     async def scan(self, question: Question, fetch: Fetch) -> Scan:
         """All feeds at once; those that fail are named in the note, and only if all fail it is an error."""
         asked = question.options.get("feed")
-        feeds = (asked,) if asked else self._feeds
+        feeds = tuple(asked.split()) if asked else self._feeds
         if not feeds:
             raise NotConfigured("No feeds are set. Set NEWS_FEEDS, or name one with the feed option.")
         answers = await outcomes([self._read(feed, question.now, fetch) for feed in feeds])

@@ -202,6 +202,17 @@ def test_what_is_no_feed_address_is_refused_in_words(typed: str) -> None:
         News([A], FakeParser({})).spec.parse_options({"feed": typed})
 
 
+async def test_several_feeds_are_asked_each_once_whatever_their_order() -> None:
+    source, fetch, _ = news(entry())
+    spec = source.spec
+    options = spec.parse_options({"feed": "b.example/feed https://a.example/feed\nb.example/feed"})
+    assert options == spec.parse_options({"feed": "a.example/feed b.example/feed"})
+    await source.scan(question(options=options), fetch)
+    assert sorted(request.url for request in fetch.sent) == [A, B]
+    with pytest.raises(InvalidOption, match="At most 50"):
+        spec.parse_options({"feed": " ".join(f"{number}.example/feed" for number in range(51))})
+
+
 async def test_without_feeds_it_says_what_to_set() -> None:
     with pytest.raises(NotConfigured, match="NEWS_FEEDS"):
         await News([], FakeParser({})).scan(question(), FakeFetch(lambda _: answer(b"")))
@@ -210,12 +221,12 @@ async def test_without_feeds_it_says_what_to_set() -> None:
 async def test_what_is_kept_of_feeds_is_bounded() -> None:
     source, _, _ = news(entry())
     fetch = FakeFetch(lambda _: answer(b"a", "text/xml", headers={"ETag": '"1"'}))
-    for number in range(80):
+    for number in range(250):
         await source.scan(question(options={"feed": f"https://{number}.example/feed"}), fetch)
     fetch.sent.clear()
 
     await source.scan(question(options={"feed": "https://0.example/feed"}), fetch)
-    await source.scan(question(options={"feed": "https://79.example/feed"}), fetch)
+    await source.scan(question(options={"feed": "https://249.example/feed"}), fetch)
 
     assert [request.etag for request in fetch.sent] == [None, '"1"']
 
