@@ -14,7 +14,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-REMEMBERED_USERS = 20_000
+REMEMBERED = 20_000
+"""Users whose limits are remembered; the oldest go first."""
 USUAL_SECONDS = 2.0
 """What a request is thought to take before any has been seen."""
 
@@ -84,25 +85,31 @@ class Ticket:
 
 
 class _Line:
-    """One tenant: how many of its requests run, and who waits."""
+    """One tenant: how many of its requests may run and do, and who waits."""
 
-    __slots__ = ("running", "waiting")
+    __slots__ = ("permits", "running", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, permits: int) -> None:
+        self.permits = permits
         self.running = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
-_NOBODY = _Line()
-"""A tenant without any request."""
+@dataclass(slots=True)
+class _Bucket:
+    """What a user may still ask in a row, as of a moment."""
+
+    tokens: float
+    at: float
 
 
 class Admission:
     """Grants tickets.
 
     ``permits`` requests of a tenant run at once and ``queue`` more wait; ``total`` run at once over all tenants,
-    who then take turns, one request each. A user who was admitted may ask again after ``cooldown_s``. A tenant
-    is a guild, or a user where the bot is not installed to the guild.
+    who then take turns, one request each. A user who was admitted may ask again in the same place after
+    ``cooldown_s``; wherever they ask, ``burst`` questions in a row, and one more every ``refill_s``. A tenant is a
+    guild, or a user where the bot is not installed to the guild.
     """
 
     def __init__(
@@ -112,6 +119,8 @@ class Admission:
         queue: int = 10,
         total: int = 32,
         cooldown_s: float = 5.0,
+        burst: int = 20,
+        refill_s: float = 15.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.clock = clock
@@ -123,26 +132,35 @@ class Admission:
         self._lines: dict[str, _Line] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
         """Tenants with somebody waiting, the one served longest ago first."""
-        self._cooldowns: OrderedDict[str, float] = OrderedDict()
+        self._cooldowns: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._burst = burst
+        self._refill_s = refill_s
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._usual_s = USUAL_SECONDS
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def ask(self, tenant: str, user: str) -> Ticket | Refusal:
-        """A ticket, or why not; takes no time. Starts the user's cooldown only when admitted."""
+    def ask(
+        self, tenant: str, user: str, *, permits: int | None = None, cooldown_s: float | None = None
+    ) -> Ticket | Refusal:
+        """A ticket, or why not; takes no time. Starts the user's cooldown only when admitted.
+
+        ``permits`` (at most the operator's) and ``cooldown_s`` are the tenant's own; None: the operator's.
+        """
         if self._closing:
             return Refusal(Refused.CLOSING, 30)
         now = self.clock()
-        ready_at = self._cooldowns.get(user, now)
-        if ready_at > now:
-            return Refusal(Refused.COOLDOWN, max(1, math.ceil(ready_at - now)))
-        line = self._lines.get(tenant, _NOBODY)
-        no_room = self._running >= self._total or line.running >= self._permits
+        wait_s = max(self._cooldowns.get((tenant, user), now) - now, self._until_token_s(user, now))
+        if wait_s > 0:
+            return Refusal(Refused.COOLDOWN, max(1, math.ceil(wait_s)))
+        line = self._lines.get(tenant) or _Line(self._permits)
+        line.permits = self._permits if permits is None else min(permits, self._permits)
+        no_room = self._running >= self._total or line.running >= line.permits
         if no_room and len(line.waiting) >= self._queue:
             return Refusal(Refused.BUSY, self._wait_s(line))
-        self._remember(user, now)
-        return self._enter(tenant)
+        self._remember(tenant, user, now, self._cooldown_s if cooldown_s is None else cooldown_s)
+        return self._enter(tenant, line)
 
     def close(self) -> None:
         """Admit nobody any more; tickets already given stay valid."""
@@ -154,20 +172,31 @@ class Admission:
 
     def _wait_s(self, line: _Line) -> int:
         """When somebody at the end of the line would be served, as things go."""
-        return max(1, math.ceil(self._usual_s * (len(line.waiting) + 1) / self._permits))
+        return max(1, math.ceil(self._usual_s * (len(line.waiting) + 1) / line.permits))
 
-    def _remember(self, user: str, now: float) -> None:
-        self._cooldowns[user] = now + self._cooldown_s
-        self._cooldowns.move_to_end(user)
+    def _until_token_s(self, user: str, now: float) -> float:
+        bucket = self._buckets.get(user)
+        return 0.0 if bucket is None else (1.0 - self._tokens(bucket, now)) * self._refill_s
+
+    def _tokens(self, bucket: _Bucket, now: float) -> float:
+        return min(float(self._burst), bucket.tokens + (now - bucket.at) / self._refill_s)
+
+    def _remember(self, tenant: str, user: str, now: float, cooldown_s: float) -> None:
+        bucket = self._buckets.pop(user, None) or _Bucket(float(self._burst), now)
+        self._buckets[user] = _Bucket(self._tokens(bucket, now) - 1.0, now)
+        while self._tokens(next(iter(self._buckets.values())), now) >= self._burst or len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        self._cooldowns[tenant, user] = now + cooldown_s
+        self._cooldowns.move_to_end((tenant, user))
         while self._cooldowns:
             oldest = next(iter(self._cooldowns))
-            if self._cooldowns[oldest] > now and len(self._cooldowns) <= REMEMBERED_USERS:
+            if self._cooldowns[oldest] > now and len(self._cooldowns) <= REMEMBERED:
                 break
             del self._cooldowns[oldest]
 
-    def _enter(self, tenant: str) -> Ticket:
+    def _enter(self, tenant: str, line: _Line) -> Ticket:
         self._idle.clear()
-        line = self._lines.setdefault(tenant, _Line())
+        self._lines[tenant] = line
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line.waiting.append(turn)
         self._turns.setdefault(tenant)
@@ -177,7 +206,7 @@ class Admission:
     def _advance(self) -> None:
         """Grant turns while there is room: to the tenant served longest ago that has a permit left."""
         while self._running < self._total:
-            tenant = next((name for name in self._turns if self._lines[name].running < self._permits), None)
+            tenant = next((name for name in self._turns if self._has_permit(name)), None)
             if tenant is None:
                 return
             line = self._lines[tenant]
@@ -190,6 +219,10 @@ class Admission:
                 turn.set_result(None)
                 line.running += 1
                 self._running += 1
+
+    def _has_permit(self, tenant: str) -> bool:
+        line = self._lines[tenant]
+        return line.running < line.permits
 
     def give_back(self, tenant: str, turn: asyncio.Future[None], duration_s: float | None) -> None:
         """Called by a ticket that is released, whether its turn had come or not."""

@@ -20,6 +20,7 @@ class Settings(SourceSettings):
     guild_queue: int = Field(10, ge=0, le=1000, description="Questions of one server that may wait")
     max_concurrency: int = Field(32, ge=1, le=10_000, description="Questions of all servers worked on at once")
     user_cooldown_s: float = Field(5.0, ge=0, le=3600, description="Seconds between two questions of one person")
+    user_burst: int = Field(20, ge=1, le=10_000, description="Questions of one person in a row; one more every 15 s")
     answer_timeout_s: float = Field(20.0, ge=1, le=300, description="Seconds after which an answer goes out anyway")
     otel_exporter_otlp_endpoint: str = Field("", description="Where traces go; empty: no export")
 

@@ -19,7 +19,7 @@ class Ticks:
 
 
 def admission(ticks: Ticks | None = None, **changes: float) -> Admission:
-    bounds = {"permits": 3, "queue": 10, "total": 32, "cooldown_s": 0.0, **changes}
+    bounds = {"permits": 3, "queue": 10, "total": 32, "cooldown_s": 0.0, "burst": 1000, **changes}
     cooldown_s = bounds.pop("cooldown_s")
     return Admission(
         **{name: int(bound) for name, bound in bounds.items()}, cooldown_s=cooldown_s, clock=ticks or Ticks()
@@ -167,6 +167,32 @@ async def test_closed_it_admits_nobody_and_becomes_idle_when_all_are_done() -> N
     async with ticket:
         pass
     await idle
+
+
+async def test_a_burst_is_spent_and_comes_back_one_by_one_wherever_it_is_asked() -> None:
+    ticks = Ticks()
+    asked = admission(ticks, burst=2)
+    for tenant in ("one", "two"):
+        enter(asked, tenant).release()
+    assert refused(asked, "three") == Refusal(Refused.COOLDOWN, 15)
+    assert isinstance(asked.ask("three", "somebody else"), Ticket)
+    ticks.now_s += 15
+    enter(asked, "three").release()
+    assert refused(asked, "three").retry_after_s == 15
+
+
+async def test_a_tenants_own_permits_and_cooldown_hold_there_only_and_never_above_the_operators() -> None:
+    ticks = Ticks()
+    asked = admission(ticks, cooldown_s=5.0)
+    first = asked.ask("strict", "ann", permits=1, cooldown_s=60.0)
+    second = asked.ask("strict", "bob", permits=1, cooldown_s=60.0)
+    assert isinstance(first, Ticket)
+    assert isinstance(second, Ticket)
+    assert (first.waits, second.waits) == (False, True)
+    assert refused(asked, "strict", "ann").retry_after_s == 60
+    assert not enter(asked, "usual", "ann").waits
+    greedy = [asked.ask("greedy", str(number), permits=50) for number in range(4)]
+    assert [isinstance(ticket, Ticket) and ticket.waits for ticket in greedy] == [False, False, False, True]
 
 
 async def test_the_waiting_time_follows_what_requests_take() -> None:
