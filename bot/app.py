@@ -176,6 +176,7 @@ async def _log_in(bot: SignalsBot, token: str) -> None:
         raise TokenRefused from error
     except BaseException:
         await bot.http.close()
+        bot.http.connector = discord.utils.MISSING  # closed with its session; the next log-in makes another
         raise
 
 

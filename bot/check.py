@@ -72,9 +72,12 @@ async def _token(settings: Settings, *, offline: bool) -> Finding:
 def _database(url: str) -> Finding:
     path = Path(url.removeprefix(_SQLITE)).absolute()
     place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
-    if os.access(place, os.W_OK):
+    fits = place.is_file() if place == path else place.is_dir()
+    if fits and os.access(place, os.W_OK):
         return Finding("DATABASE_URL", Verdict.GOOD, f"{path} can be written")
-    return Finding("DATABASE_URL", Verdict.BAD, f"{place} cannot be written: change its owner, or set another file")
+    return Finding(
+        "DATABASE_URL", Verdict.BAD, f"{path} cannot be written ({place}): change the owner, or set another file"
+    )
 
 
 def _text_commands(settings: Settings) -> tuple[Verdict, str]:

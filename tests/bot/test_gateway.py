@@ -105,7 +105,7 @@ async def test_it_keeps_neither_members_nor_messages(start: Start) -> None:
         assert list(scene.bot.cached_messages) == []
         assert not scene.bot._connection.member_cache_flags.joined
         assert scene.bot.allowed_mentions is not None
-        assert scene.bot.allowed_mentions.to_dict() == {"parse": []}
+        assert dict(scene.bot.allowed_mentions.to_dict()) == {"parse": []}
         assert len(scene.bot._connection._view_store._synced_message_views) == 0
 
 

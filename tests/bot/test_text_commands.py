@@ -22,6 +22,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # an invalid escape in its source
     from discord.ext import test as dpytest
 
+Sources = dict[str, FakeSource]
+
 # -- over the wire
 
 
@@ -51,9 +53,7 @@ def _is_final(message: Message) -> bool:
     return bool(message.components) or "…" not in text_of(message)
 
 
-async def test_a_mention_with_flags_is_answered_in_the_channel(
-    reading: Scene, sources: dict[str, FakeSource]
-) -> None:
+async def test_a_mention_with_flags_is_answered_in_the_channel(reading: Scene, sources: Sources) -> None:
     message = await said(
         reading, "<@bot> signals reddit query: amber reddit timeframe: 7d limit: 3 subreddit: Python"
     )
@@ -67,15 +67,13 @@ async def test_a_mention_with_flags_is_answered_in_the_channel(
     assert list(custom_ids(message)) == ["Ask again"]
 
 
-async def test_what_stands_before_the_first_flag_is_the_query(reading: Scene, sources: dict[str, FakeSource]) -> None:
+async def test_what_stands_before_the_first_flag_is_the_query(reading: Scene, sources: Sources) -> None:
     await said(reading, "<@bot> signals hackernews amber story limit: 6")
     assert sources["hackernews"].asked[0].query == "amber story"
 
 
 @pytest.mark.parametrize("text", ["<@bot>", " <@bot> ", "<@bot> signals"])
-async def test_a_bare_mention_asks_the_default_source(
-    reading: Scene, sources: dict[str, FakeSource], text: str
-) -> None:
+async def test_a_bare_mention_asks_the_default_source(reading: Scene, sources: Sources, text: str) -> None:
     message = await said(reading, text)
     assert len(sources["reddit"].asked) == 1
     assert "Reddit" in text_of(message)
@@ -89,7 +87,7 @@ async def test_pages_of_a_text_answer_turn_for_who_asked(reading: Scene) -> None
     assert pressed.ephemeral
 
 
-async def test_in_direct_messages_it_is_the_same(reading: Scene, sources: dict[str, FakeSource]) -> None:
+async def test_in_direct_messages_it_is_the_same(reading: Scene, sources: Sources) -> None:
     message = await said(reading, "<@bot> signals all", reading.local.dm(reading.ada))
     assert "Signals" in text_of(message)
     answer = await reading.parts.answers.get(custom_ids(message)["Ask again"].split(":")[-1])
@@ -115,7 +113,7 @@ async def test_in_direct_messages_it_is_the_same(reading: Scene, sources: dict[s
     ],
 )
 async def test_what_cannot_be_understood_is_answered_in_words(
-    reading: Scene, text: str, words: str, sources: dict[str, FakeSource]
+    reading: Scene, text: str, words: str, sources: Sources
 ) -> None:
     message = await said(reading, text)
     assert words in text_of(message)
@@ -135,7 +133,7 @@ async def test_help_explains_by_mention_too(reading: Scene) -> None:
 
 
 async def test_progress_and_answer_are_edits_of_one_message(
-    reading: Scene, sources: dict[str, FakeSource], monkeypatch: pytest.MonkeyPatch
+    reading: Scene, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.delivery.answers.EDIT_PAUSE_S", 0.02)
     sources["reddit"].gate = asyncio.Event()
@@ -174,9 +172,7 @@ async def test_where_it_may_not_answer_nothing_breaks(
     assert not [record for record in quiet_log.records if record.exc_info]
 
 
-async def test_without_text_commands_a_mention_is_not_even_heard(
-    scene: Scene, sources: dict[str, FakeSource]
-) -> None:
+async def test_without_text_commands_a_mention_is_not_even_heard(scene: Scene, sources: Sources) -> None:
     await scene.local.say(scene.ada, scene.channel, "<@bot> signals reddit")
     await scene.answer("/signals news")
     assert sources["reddit"].asked == []
@@ -223,7 +219,7 @@ async def shown(bot: commands.Bot) -> discord.Embed:
     return embed
 
 
-async def test_dpytest_routes_to_the_source_named(plain: PlainBot, sources: dict[str, FakeSource]) -> None:
+async def test_dpytest_routes_to_the_source_named(plain: PlainBot, sources: Sources) -> None:
     await dpytest.message(f"{mention(plain)} signals news query: amber timeframe: 7d")
     embed = await shown(plain)
     assert "News" in str(embed.title)
@@ -231,15 +227,13 @@ async def test_dpytest_routes_to_the_source_named(plain: PlainBot, sources: dict
     assert [len(source.asked) for source in sources.values()] == [0, 0, 1]
 
 
-async def test_dpytest_a_bare_mention_asks_the_default_source(
-    plain: PlainBot, sources: dict[str, FakeSource]
-) -> None:
+async def test_dpytest_a_bare_mention_asks_the_default_source(plain: PlainBot, sources: Sources) -> None:
     await dpytest.message(mention(plain))
     assert "Reddit" in str((await shown(plain)).title)
     assert dpytest.sent_queue.empty()
 
 
-async def test_dpytest_embeds_say_how_each_source_did(plain: PlainBot, sources: dict[str, FakeSource]) -> None:
+async def test_dpytest_embeds_say_how_each_source_did(plain: PlainBot, sources: Sources) -> None:
     sources["news"].outcome = Unreachable("News cannot be reached.")
     await dpytest.message(f"{mention(plain)} signals all")
     embed = await shown(plain)

@@ -1,0 +1,91 @@
+"""`python -m bot check`: what is configured, what is missing, how to fix it; no secret in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from bot.check import Verdict, check, unknown_variables
+from bot.settings import Settings
+from sandbox.faults import Fault
+from sandbox.server import LocalDiscord
+from tests.bot.scene import usual_sources
+
+Make = Callable[..., Settings]
+
+
+async def verdicts(settings: Settings, *, offline: bool = False) -> dict[str, tuple[Verdict, str]]:
+    """What the check says, by what it is about."""
+    sources = usual_sources()
+    sources["news"].off = "Set NEWS_FEEDS."
+    listed = await check(settings, tuple(sources.values()), offline=offline)
+    return {finding.what: (finding.verdict, finding.sentence) for finding in listed}
+
+
+async def test_all_good(settings: Make, local: LocalDiscord) -> None:
+    found = await verdicts(settings())
+    assert found["DISCORD_TOKEN"] == (Verdict.GOOD, "Discord knows it as Signals Scout")
+    assert found["DATABASE_URL"][0] is Verdict.GOOD
+    assert found["reddit"][0] is Verdict.GOOD
+    assert found["news"] == (Verdict.OFF, "Set NEWS_FEEDS.")
+    assert found["text commands"][0] is Verdict.OFF
+    assert Verdict.BAD not in {verdict for verdict, _ in found.values()}
+    assert local.token not in str(found)
+
+
+async def test_a_token_that_is_missing_says_where_to_get_one(settings: Make) -> None:
+    verdict, sentence = (await verdicts(settings(discord_token="")))["DISCORD_TOKEN"]
+    assert verdict is Verdict.BAD
+    assert "developer portal" in sentence
+
+
+async def test_a_token_that_discord_refuses_says_so_without_showing_it(settings: Make) -> None:
+    found = await verdicts(settings(discord_token="MTIz.secret.abcdef"))
+    assert found["DISCORD_TOKEN"][0] is Verdict.BAD
+    assert "secret" not in str(found)
+
+
+async def test_offline_discord_is_not_asked(settings: Make, local: LocalDiscord) -> None:
+    found = await verdicts(settings(discord_token="MTIz.secret.abcdef"), offline=True)
+    assert found["DISCORD_TOKEN"] == (Verdict.GOOD, "set; Discord was not asked")
+    assert local.requests == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("drop_before", count=None), Fault("status", status=503), Fault("garbage", status=200)]
+)
+async def test_a_discord_that_does_not_answer_is_told_from_a_bad_token(
+    settings: Make, local: LocalDiscord, fault: Fault
+) -> None:
+    local.faults.add(fault)
+    found = await verdicts(settings())
+    assert found["DISCORD_API_URL"][0] is Verdict.BAD
+    assert "DISCORD_TOKEN" not in found
+
+
+async def test_a_database_that_cannot_be_written_is_told(settings: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    found = await verdicts(settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/file/answers.db"))
+    assert found["DATABASE_URL"][0] is Verdict.BAD
+
+
+def test_misspelt_variables_are_named() -> None:
+    names = {"DISCORD_TOKE": "x", "DISCORD_TOKEN": "x", "PATH": "x", "REDDIT_CLIENTID": "x", "reddit_url": "x"}
+    assert unknown_variables(names) == ["DISCORD_TOKE", "REDDIT_CLIENTID"]
+
+
+def test_the_command_prints_a_table_and_its_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISCORD_TOKEN", "MTIz.secret.abcdef")
+    monkeypatch.setenv("DISCORD_TOKE", "MTIz.secret.abcdef")
+    assert main(["check", "--offline"]) == 0
+    said = capsys.readouterr().out
+    assert "Ready: python -m bot run" in said
+    assert "DISCORD_TOKE: not a variable" in said
+    assert "secret" not in said
+    monkeypatch.delenv("DISCORD_TOKEN")
+    assert main(["check", "--offline"]) == 1
+    assert "Not ready: 1 to fix." in capsys.readouterr().out
