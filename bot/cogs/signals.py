@@ -2,6 +2,8 @@
 
 import types
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, Signature
 from typing import Any
 
 import aiohttp
@@ -16,22 +18,20 @@ from bot.answer import Question
 from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking
 from bot.cards.progress import pending_card
 from bot.delivery.places import InteractionPlace, MessagePlace, Place, as_discord
-from bot.failures import answer_failure
+from bot.failures import Asker, answer_failure
 
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
 _LONGEST_NUMBER = 9
 
 
-def tenant_of(target: discord.Interaction | Ctx) -> str:
+def tenant_of(asker: Asker) -> str:
     """Whose limits and answers these are: the guild's that installed the bot, else the user's."""
-    interaction = target.interaction if isinstance(target, commands.Context) else target
-    if interaction is not None:
-        if interaction.guild_id is not None and interaction.is_guild_integration():
-            return str(interaction.guild_id)
-        return f"user:{interaction.user.id}"
-    assert isinstance(target, commands.Context)
-    return str(target.guild.id) if target.guild is not None else f"user:{target.author.id}"
+    if isinstance(asker, commands.Context):
+        return str(asker.guild.id) if asker.guild is not None else f"user:{asker.author.id}"
+    if asker.guild_id is not None and asker.is_guild_integration():
+        return str(asker.guild_id)
+    return f"user:{asker.user.id}"
 
 
 class SignalsCog(commands.Cog, name="signals"):
@@ -61,43 +61,55 @@ class SignalsCog(commands.Cog, name="signals"):
         described = commands.hybrid_group(name="signals", description="What is fresh and worth knowing, ranked")
         group: commands.HybridGroup[Any, ..., Any] = described(everywhere(default))
         for spec in self._asking.specs.values():
-            group.add_command(self._subcommand(spec.name, spec.help, spec.options))
-        group.add_command(self._subcommand(ALL, "Every source at once, merged and ranked together", ()))
+            self._add(group, spec.name, spec.help, spec.options)
+        self._add(group, ALL, "Every source at once, merged and ranked together", ())
         return group
 
-    def _subcommand(
-        self, name: str, help_line: str, options: Sequence[Option]
-    ) -> commands.HybridCommand[Any, ..., Any]:
-        flags_type = flag_converter(name, options)
-        names = ("query", *(option.name for option in options), "timeframe", "limit")
+    def _add(
+        self, group: commands.HybridGroup[Any, ..., Any], name: str, help_line: str, options: Sequence[Option]
+    ) -> None:
+        """A subcommand in both forms, with the same options.
 
-        async def subcommand(ctx: Ctx, *, flags: Any) -> None:
-            await self.ask(ctx, name, {given: getattr(flags, given) for given in names})
+        A hybrid command's own slash form makes a context and a message of each interaction, which takes longer than
+        the answer; so its slash form is a plain one.
+        """
+        offered = offers(options)
 
-        subcommand.__annotations__["flags"] = flags_type
-        return commands.hybrid_command(name=name, description=help_line)(subcommand)
+        async def by_text(ctx: Ctx, *, flags: Any) -> None:
+            await self.ask(ctx, name, {given: getattr(flags, given) for given in offered})
 
-    async def ask(self, ctx: Ctx, source: str, given: Mapping[str, object]) -> None:
+        async def by_slash(interaction: discord.Interaction, **given: object) -> None:
+            await self.ask(interaction, name, given)
+
+        by_text.__annotations__["flags"] = flag_converter(name, offered)
+        by_slash.__signature__ = slash_signature(offered)  # type: ignore[attr-defined]
+        group.add_command(commands.hybrid_command(name=name, description=help_line, with_app_command=False)(by_text))
+        described = app_commands.describe(**{option: offer.help for option, offer in offered.items()})(by_slash)
+        assert group.app_command is not None
+        group.app_command.add_command(app_commands.Command(name=name, description=help_line, callback=described))
+
+    async def ask(self, asker: Asker, source: str, given: Mapping[str, object]) -> None:
         """Put the question and answer it; whatever goes wrong is told to the person, within the same trace."""
         place: Place | None = None
 
         async def begin(question: Question) -> Place:
             nonlocal place
-            place = await self._begin(ctx, question)
+            place = await self._begin(asker, question)
             return place
 
         with telemetry.span("command.signals", {"source": source[:40]}):
             try:
                 question = self._asking.question(source, given)
-                await self._asking.ask(question, tenant=tenant_of(ctx), user_id=ctx.author.id, acknowledge=begin)
+                user = asker.user if isinstance(asker, discord.Interaction) else asker.author
+                await self._asking.ask(question, tenant=tenant_of(asker), user_id=user.id, acknowledge=begin)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
-                await answer_failure(ctx, error, place)
+                await answer_failure(asker, error, place)
 
-    async def _begin(self, ctx: Ctx, question: Question) -> Place:
-        if ctx.interaction is not None:
-            return await acknowledge(ctx.interaction, self._session)
+    async def _begin(self, asker: Asker, question: Question) -> Place:
+        if isinstance(asker, discord.Interaction):
+            return await acknowledge(asker, self._session)
         titles = {name: spec.title for name, spec in self._asking.specs.items()}
-        return MessagePlace(await ctx.send(**as_discord(pending_card(question, (), titles))))
+        return MessagePlace(await asker.send(**as_discord(pending_card(question, (), titles))))
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -173,25 +185,48 @@ class AsTyped(commands.Converter[object], app_commands.Transformer):
         return int(argument) if is_number else argument
 
 
-def flag_converter(name: str, options: Sequence[Option]) -> type[commands.FlagConverter]:
-    """The options of one subcommand: slash options, and ``query: rust timeframe: 7d`` in a message.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One option as people are offered it."""
 
-    What people write before the first ``name:`` in a message is the query.
-    """
-    annotations: dict[str, Any] = {"query": AsTyped(_TEXT, least=1, most=LONGEST_QUERY)}
-    described: dict[str, Any] = {
-        "query": commands.flag(
-            default=None, description="Words to look for; leave out for the best of all", positional=True
-        )
+    takes: AsTyped
+    help: str
+    positional: bool = False
+    """In a message, what people write before the first ``name:``."""
+
+
+def offers(options: Sequence[Option]) -> dict[str, Offer]:
+    """The options of one subcommand by name, in the order in which people see them; each may be left out."""
+    query = Offer(
+        AsTyped(_TEXT, least=1, most=LONGEST_QUERY), "Words to look for; leave out for the best of all", True
+    )
+    return {
+        "query": query,
+        **{option.name: Offer(AsTyped(_TEXT, choices=option.choices), option.help[:100]) for option in options},
+        "timeframe": Offer(AsTyped(_TEXT, choices=tuple(Timeframe)), "How far back (default 24h)"),
+        "limit": Offer(AsTyped(_WHOLE, least=1, most=MOST_SIGNALS), f"How many, 1 to {MOST_SIGNALS} (default 10)"),
     }
-    for option in options:
-        annotations[option.name] = AsTyped(_TEXT, choices=option.choices)
-        described[option.name] = commands.flag(default=None, description=option.help[:100])
-    annotations["timeframe"] = AsTyped(_TEXT, choices=tuple(Timeframe))
-    described["timeframe"] = commands.flag(default=None, description="How far back (default 24h)")
-    annotations["limit"] = AsTyped(_WHOLE, least=1, most=MOST_SIGNALS)
-    described["limit"] = commands.flag(default=None, description=f"How many, 1 to {MOST_SIGNALS} (default 10)")
-    body = {"__annotations__": annotations, "__module__": __name__, **described}
+
+
+def slash_signature(offered: Mapping[str, Offer]) -> Signature:
+    """What discord.py makes a slash command's options of."""
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=offer.takes)
+        for name, offer in offered.items()
+    ]
+    return Signature([Parameter("interaction", Parameter.POSITIONAL_OR_KEYWORD), *options])
+
+
+def flag_converter(name: str, offered: Mapping[str, Offer]) -> type[commands.FlagConverter]:
+    """The same options in a message: ``query: rust timeframe: 7d``."""
+    body: dict[str, Any] = {
+        "__annotations__": {option: offer.takes for option, offer in offered.items()},
+        "__module__": __name__,
+        **{
+            option: commands.flag(default=None, description=offer.help, positional=offer.positional)
+            for option, offer in offered.items()
+        },
+    }
     return types.new_class(
         f"{name.title()}Flags", (commands.FlagConverter,), exec_body=lambda space: space.update(body)
     )
