@@ -125,9 +125,9 @@ def mark_failed(error: BaseException) -> None:
 
 
 def _no_sdk() -> bool:
-    provider = trace.get_tracer_provider()
-    api_only = isinstance(provider, (trace.NoOpTracerProvider, trace.ProxyTracerProvider))
-    return api_only and isinstance(_TRACER, trace.ProxyTracer)
+    # get_tracer_provider(), the public way, looks into the environment each time.
+    provider = trace._TRACER_PROVIDER  # noqa: SLF001
+    return isinstance(_TRACER, trace.ProxyTracer) and isinstance(provider, (type(None), trace.NoOpTracerProvider))
 
 
 def set_up_logging(level: str, *, as_json: bool) -> None:

@@ -10,6 +10,8 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
+from discord.http import Route
+from discord.webhook.async_ import async_context
 
 from agents import telemetry
 from agents.signal import Timeframe
@@ -130,8 +132,22 @@ def everywhere(command: Any) -> Any:
 async def acknowledge(
     interaction: discord.Interaction, session: aiohttp.ClientSession, *, private: bool = False
 ) -> InteractionPlace:
-    """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good."""
-    await interaction.response.defer(ephemeral=private, thinking=True)
+    """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good.
+
+    As the client's own ``defer``, which asks for the message in return and reads it, though nobody looks at it.
+    """
+    deferred = discord.InteractionResponseType.deferred_channel_message
+    route = Route(
+        "POST",
+        "/interactions/{webhook_id}/{webhook_token}/callback",
+        webhook_id=interaction.id,
+        webhook_token=interaction.token,
+    )
+    payload: dict[str, Any] = {"type": deferred.value}
+    if private:
+        payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
+    await async_context.get().request(route, session=session, payload=payload)
+    interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
     return InteractionPlace(interaction.application_id, interaction.token, session)
 
 
