@@ -17,7 +17,7 @@ from agents import telemetry
 from agents.signal import Timeframe
 from agents.source import Option
 from bot.answer import Question
-from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking
+from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
 from bot.cards.progress import pending_card
 from bot.delivery.places import InteractionPlace, MessagePlace, Place, as_discord
 from bot.failures import Asker, answer_failure
@@ -25,15 +25,36 @@ from bot.failures import Asker, answer_failure
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
 _LONGEST_NUMBER = 9
+_ACKNOWLEDGED = 40060
+"""Discord's code for an interaction that was acknowledged before."""
 
 
-def tenant_of(asker: Asker) -> str:
-    """Whose limits and answers these are: the guild's that installed the bot, else the user's."""
+def origin_of(asker: Asker) -> Origin:
+    """Who asks and where: in the guild if it has installed the bot, else only as a user."""
+    channel = asker.channel
     if isinstance(asker, commands.Context):
-        return str(asker.guild.id) if asker.guild is not None else f"user:{asker.author.id}"
-    if asker.guild_id is not None and asker.is_guild_integration():
-        return str(asker.guild_id)
-    return f"user:{asker.user.id}"
+        guild_id, user_id = asker.guild.id if asker.guild is not None else None, asker.author.id
+    else:
+        guild_id, user_id = asker.guild_id if asker.is_guild_integration() else None, asker.user.id
+    if guild_id is None:
+        return Origin(f"user:{user_id}", user_id)
+    return Origin(
+        tenant=str(guild_id),
+        user_id=user_id,
+        guild_id=guild_id,
+        channel_ids=_channel_ids(channel),
+        age_restricted=_is_age_restricted(channel),
+    )
+
+
+def _channel_ids(channel: object) -> tuple[int, ...]:
+    ids = (getattr(channel, "id", None), getattr(channel, "parent_id", None))
+    return tuple(channel_id for channel_id in ids if channel_id is not None)
+
+
+def _is_age_restricted(channel: object) -> bool:
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw()) if is_nsfw is not None else False
 
 
 class SignalsCog(commands.Cog, name="signals"):
@@ -57,7 +78,7 @@ class SignalsCog(commands.Cog, name="signals"):
 
     def _build(self) -> commands.HybridGroup[Any, ..., Any]:
         async def default(ctx: Ctx, *, rest: str = "") -> None:
-            await self.ask(ctx, rest.split(maxsplit=1)[0] if rest else self._asking.default_source, {})
+            await self.ask(ctx, rest.split(maxsplit=1)[0] if rest else None, {})
 
         # The decorators for installs and contexts stand below hybrid_group, or discord.py ignores them.
         described = commands.hybrid_group(name="signals", description="What is fresh and worth knowing, ranked")
@@ -90,26 +111,30 @@ class SignalsCog(commands.Cog, name="signals"):
         assert group.app_command is not None
         group.app_command.add_command(app_commands.Command(name=name, description=help_line, callback=described))
 
-    async def ask(self, asker: Asker, source: str, given: Mapping[str, object]) -> None:
-        """Put the question and answer it; whatever goes wrong is told to the person, within the same trace."""
+    async def ask(self, asker: Asker, source: str | None, given: Mapping[str, object]) -> None:
+        """Put the question and answer it; whatever goes wrong is told to the person, within the same trace.
+
+        None asks the default source.
+        """
         place: Place | None = None
 
-        async def begin(question: Question) -> Place:
+        async def begin(question: Question, private: bool) -> Place:
             nonlocal place
-            place = await self._begin(asker, question)
+            place = await self._begin(asker, question, private=private)
             return place
 
-        with telemetry.span("command.signals", {"source": source[:40]}):
+        with telemetry.span("command.signals", {"source": (source or "default")[:40]}):
             try:
-                question = self._asking.question(source, given)
-                user = asker.user if isinstance(asker, discord.Interaction) else asker.author
-                await self._asking.ask(question, tenant=tenant_of(asker), user_id=user.id, acknowledge=begin)
+                origin = origin_of(asker)
+                settings = await self._asking.settings_of(origin)
+                question = self._asking.question(source, given, settings)
+                await self._asking.ask(question, origin, settings, begin)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
                 await answer_failure(asker, error, place)
 
-    async def _begin(self, asker: Asker, question: Question) -> Place:
+    async def _begin(self, asker: Asker, question: Question, *, private: bool) -> Place:
         if isinstance(asker, discord.Interaction):
-            return await acknowledge(asker, self._session)
+            return await acknowledge(asker, self._session, private=private)
         titles = {name: spec.title for name, spec in self._asking.specs.items()}
         return MessagePlace(await asker.send(**as_discord(pending_card(question, (), titles))))
 
@@ -120,7 +145,7 @@ class SignalsCog(commands.Cog, name="signals"):
         if me is None or message.author.bot or message.content.strip() not in {f"<@{me.id}>", f"<@!{me.id}>"}:
             return
         ctx = await self._bot.get_context(message)
-        await self.ask(ctx, self._asking.default_source, {})
+        await self.ask(ctx, None, {})
 
 
 def everywhere(command: Any) -> Any:
@@ -146,7 +171,14 @@ async def acknowledge(
     payload: dict[str, Any] = {"type": deferred.value}
     if private:
         payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
-    await async_context.get().request(route, session=session, payload=payload)
+    try:
+        await async_context.get().request(route, session=session, payload=payload)
+    except aiohttp.ClientError:  # the connection broke: whether it had arrived, a second attempt tells
+        try:
+            await async_context.get().request(route, session=session, payload=payload)
+        except discord.HTTPException as error:
+            if error.code != _ACKNOWLEDGED:
+                raise
     interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
     return InteractionPlace(interaction.application_id, interaction.token, session)
 

@@ -86,28 +86,36 @@ def settings(tmp_path: Path, local: LocalDiscord, monkeypatch: pytest.MonkeyPatc
 def start(local: LocalDiscord, settings: Callable[..., Settings], faked: None, addresses_restored: None) -> Start:
     """Starts a bot, connected and with its commands registered; several lives of one bot share the database."""
 
-    @asynccontextmanager
-    async def started(prepare: Callable[[SignalsBot], None] | None = None, **changes: Any) -> AsyncIterator[Scene]:
-        asked = settings(**changes)
-        set_addresses(asked.discord_api_url, asked.discord_gateway_url)
-        async with assembled(asked) as parts:
-            bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=asked.text_commands)
-            bot._connection.guild_ready_timeout = 0.01
-            if prepare is not None:
-                prepare(bot)
-            scene = Scene(local, parts, bot)
-            connected = asyncio.create_task(_run(bot, local.token))
-            try:
-                await scene.settled(connected)
-                yield scene
-            finally:
-                await bot.close()
-                connected.cancel()
-                await asyncio.wait((connected,), timeout=2)
-                if not connected.cancelled() and (error := connected.exception()) is not None:
-                    raise error
+    def started(
+        prepare: Callable[[SignalsBot], None] | None = None, **changes: Any
+    ) -> AbstractAsyncContextManager[Scene]:
+        return connected_bot(local, settings(**changes), prepare)
 
     return started
+
+
+@asynccontextmanager
+async def connected_bot(
+    local: LocalDiscord, settings: Settings, prepare: Callable[[SignalsBot], None] | None = None
+) -> AsyncIterator[Scene]:
+    """A bot with all its parts, in front of the local Discord; its client's addresses must be restored afterwards."""
+    set_addresses(settings.discord_api_url, settings.discord_gateway_url)
+    async with assembled(settings) as parts:
+        bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
+        bot._connection.guild_ready_timeout = 0.01
+        if prepare is not None:
+            prepare(bot)
+        scene = Scene(local, parts, bot)
+        connected = asyncio.create_task(_run(bot, local.token))
+        try:
+            await scene.settled(connected)
+            yield scene
+        finally:
+            await bot.close()
+            connected.cancel()
+            await asyncio.wait((connected,), timeout=2)
+            if not connected.cancelled() and (error := connected.exception()) is not None:
+                raise error
 
 
 async def _run(bot: SignalsBot, token: str) -> None:

@@ -313,14 +313,24 @@ async def test_a_command_that_arrives_too_late_is_logged_not_raised(scene: Scene
     assert tracebacks(quiet_log) == []
 
 
-async def test_an_acknowledgement_that_was_dropped_is_answered_in_words(
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "truncate"])
+async def test_an_acknowledgement_whose_connection_breaks_costs_nothing(scene: Scene, kind: str) -> None:
+    scene.local.faults.add(Fault(kind, "/callback"))
+    exchange = await scene.type("/signals reddit")
+    assert "amber" in text_of(await answer_to(exchange))
+    assert len(exchange.messages) == 1
+
+
+async def test_discord_that_takes_no_acknowledgement_is_logged_and_ends_nothing(
     scene: Scene, no_pauses: None, quiet_log: Log
 ) -> None:
-    scene.local.faults.add(Fault("drop_before", "/callback"))
-    exchange = await scene.type("/signals reddit")
-    await exchange.wait_message()
-    assert len(exchange.messages) == 1
+    fault = scene.local.faults.add(Fault("drop_before", "/callback", count=None))
+    await scene.type("/signals reddit")
+    await until(lambda: "could not be told" in quiet_log.text)
+    assert len(tracebacks(quiet_log)) == 1
     quiet_log.clear()
+    fault.count = 0
+    await scene.answer("/signals reddit")
 
 
 async def test_an_error_that_cannot_be_told_never_raises(quiet_log: Log, local: LocalDiscord) -> None:

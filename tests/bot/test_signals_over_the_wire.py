@@ -2,14 +2,18 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 import pytest
 
 from agents.errors import RateLimited, Unreachable, UpstreamFailed
 from bot.delivery.answers import EDIT_PAUSE_S
+from bot.settings import Settings
+from sandbox.server import LocalDiscord
+from sandbox.upstreams import SampleUpstreams
 from tests.bot.cards.discord_rules import active_markup
-from tests.bot.conftest import Start
+from tests.bot.conftest import Start, connected_bot
 from tests.bot.scene import FakeSource, Scene, answer_to, custom_ids, edits, found, messages_made, text_of, until
 
 Sources = dict[str, FakeSource]
@@ -153,3 +157,50 @@ async def test_answers_hold_with_the_defaults_of_an_operator_who_sets_a_cooldown
         assert exchange.original is not None
         assert re.search(r"again in [45] seconds \(<t:\d+:R>\)", text_of(exchange.original))
         await scene.answer("/signals reddit", scene.person("grace"))
+
+
+# -- with the real sources, against sample upstreams
+
+
+@pytest.fixture
+async def real(
+    local: LocalDiscord, settings: Callable[..., Settings], addresses_restored: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Scene]:
+    """A bot with the sources that operators get."""
+    async with SampleUpstreams() as upstreams:
+        for name, value in upstreams.env().items():
+            monkeypatch.setenv(name, value)
+        async with connected_bot(local, settings()) as scene:
+            yield scene
+
+
+@pytest.mark.parametrize("source", ["reddit", "news", "hackernews", "all"])
+async def test_real_sources_answer(real: Scene, source: str) -> None:
+    exchange = await real.type(f"/signals {source} timeframe:7d")
+    message = await answer_to(exchange)
+    assert exchange.acknowledged_after_s is not None
+    assert exchange.acknowledged_after_s < 3
+    assert "▰" in text_of(message)
+
+
+@pytest.mark.parametrize(
+    ("feed", "private"),
+    [
+        ("javascript:alert(1)", True),
+        ("ftp://example.com/feed", True),
+        ("file:///etc/passwd", True),
+        ("http://127.0.0.1:9/feed", False),
+        ("http://169.254.169.254/latest/meta-data", False),
+        ("http://[::ffff:10.0.0.1]/feed", False),
+    ],
+)
+async def test_a_feed_address_that_is_refused_is_told_without_naming_one(
+    real: Scene, feed: str, private: bool
+) -> None:
+    exchange = await real.send("signals news", [{"name": "feed", "type": 3, "value": feed}])
+    message = await exchange.wait_message()
+    said = text_of(message)
+    assert exchange.ephemeral or not private, said
+    assert not re.search(r"127\.|169\.254|10\.0|passwd", said)
+    assert len(exchange.messages) == 1
+    assert re.search("did not understand|refused|not allowed|may not|No source could answer", said)
