@@ -66,6 +66,7 @@ def _run(settings: Settings) -> int:
         )
         return BAD_ARGUMENT
     from bot.app import TokenRefused, keep_the_loop_responsive, run
+    from bot.store.errors import StoreError
 
     telemetry.set_up_logging(settings.log_level, as_json=settings.log_format == "json")
     flush = None
@@ -76,6 +77,9 @@ def _run(settings: Settings) -> int:
         asyncio.run(run(settings))
     except TokenRefused:
         print("DISCORD_TOKEN: Discord does not accept it. Copy it again from the developer portal.", file=sys.stderr)
+        return FAILED
+    except StoreError as error:
+        print(f"DATABASE_URL: {error}", file=sys.stderr)
         return FAILED
     finally:
         if flush is not None:

@@ -31,8 +31,10 @@ from bot.cogs.signals import SignalsCog
 from bot.delivery.answers import AnswerDelivery
 from bot.delivery.places import as_discord
 from bot.gateway import set_addresses
+from bot.guild_settings import TTL_RANGE_S, Operator
 from bot.settings import Settings
 from bot.store.answers import AnswerStore
+from bot.store.database import Database
 
 DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
@@ -55,6 +57,7 @@ class Parts:
     bus: EventBus
     scout: SignalsScout
     admission: Admission
+    database: Database
     answers: AnswerStore
     cards: AnswerCards
     session: aiohttp.ClientSession
@@ -63,8 +66,9 @@ class Parts:
 
 @asynccontextmanager
 async def assembled(settings: Settings) -> AsyncIterator[Parts]:
-    """Everything behind the client, started; closed in the opposite order."""
+    """Everything behind the client, started; closed in the opposite order. Raises ``StoreError``."""
     async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings.database_url))
         bus = MemoryBus()
         scout = await stack.enter_async_context(running_scout(settings, bus, scout_config(settings)))
         yield Parts(
@@ -76,7 +80,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
                 total=settings.max_concurrency,
                 cooldown_s=settings.user_cooldown_s,
             ),
-            answers=await stack.enter_async_context(AnswerStore(settings.database_url, close_timeout_s=CLOSE_S)),
+            database=database,
+            answers=await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S)),
             cards=AnswerCards({spec.name: spec.title for spec in scout.specs}),
             session=await stack.enter_async_context(aiohttp.ClientSession()),
             settings=settings,
@@ -84,8 +89,24 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
 
 
 def scout_config(settings: Settings) -> AgentConfig:
-    """The scout's own, but for concurrency: admission decides that here, fairly between guilds."""
-    return SCOUT_CONFIG.model_copy(update={"max_concurrent_tasks": settings.max_concurrency})
+    """The scout's own, but for what is decided here.
+
+    That is concurrency, by admission, fairly between guilds; and how old an answer may be, which each request says:
+    the cache keeps answers as long as any server may want.
+    """
+    update = {"max_concurrent_tasks": settings.max_concurrency, "cache_ttl_s": float(TTL_RANGE_S[1])}
+    return SCOUT_CONFIG.model_copy(update=update)
+
+
+def operator_of(parts: Parts) -> Operator:
+    """What servers may choose from, and what holds where they chose nothing."""
+    return Operator(
+        sources={spec.name: spec.title for spec in parts.scout.specs},
+        concurrency=parts.settings.guild_concurrency,
+        cooldown_s=parts.settings.user_cooldown_s,
+        cache_ttl_s=SCOUT_CONFIG.cache_ttl_s,
+        subreddits=parts.settings.reddit_subreddits,
+    )
 
 
 async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -> None:
@@ -103,7 +124,7 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
         parts.scout.unavailable,
         parts.admission,
         delivery,
-        default_source=parts.scout.specs[0].name,
+        operator=operator_of(parts),
         answer_timeout_s=parts.settings.answer_timeout_s,
     )
     await bot.add_cog(SignalsCog(bot, asking, parts.session))

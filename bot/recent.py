@@ -1,7 +1,7 @@
 """A bounded mapping that forgets what was not used for longest."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -35,3 +35,8 @@ class Recent(Generic[K, V]):
     def forget(self, key: K) -> None:
         """Drop a value, if it is there."""
         self._values.pop(key, None)
+
+    def forget_where(self, unwanted: Callable[[V], bool]) -> None:
+        """Drop every value of which that is true."""
+        for key in [key for key, value in self._values.items() if unwanted(value)]:
+            del self._values[key]

@@ -14,15 +14,15 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import RowMapping, delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from agents.events import SourceReport, utc_now
 from agents.signal import Frozen, Signal
 from agents.telemetry import logger
 from bot.answer import Answer, Question
 from bot.recent import Recent
-from bot.store.engine import make_directory, open_engine, reading
-from bot.store.schema import ANSWERS, METADATA
+from bot.store.database import Database
+from bot.store.errors import StoreError
+from bot.store.schema import ANSWERS
 
 KEEP_ANSWER = timedelta(days=7)
 KEEP_QUESTION = timedelta(days=90)
@@ -31,8 +31,8 @@ _REWRITE_AFTER_S = 3600.0
 """An answer given again is written again only after this long: it only moves the day on which it is forgotten."""
 _PURGE_EVERY_S = 3600.0
 _BATCH = 100
-_FAULTS = (SQLAlchemyError, OSError, TimeoutError)
-"""What a locked, broken, full or absent database raises."""
+_NOBODY = "user:"
+"""In the place of a user's tenant in the database: it keeps no user ids, and nothing asks for this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,20 @@ class AnswerStore:
 
     def __init__(
         self,
-        database_url: str,
+        database: Database,
         *,
         remembered: int = 500,
         waiting: int = 1000,
         pause_s: float = 0.5,
         read_timeout_s: float = 1.5,
         close_timeout_s: float = 3.0,
-        busy_timeout_s: float = 5.0,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = StoreCounts()
-        self._engine = open_engine(database_url, busy_timeout_s=busy_timeout_s)
+        self._database = database
+        self._remembered = remembered
+        self._forgotten = 0
         self._recent: Recent[str, Answer] = Recent(remembered)
         self._written_at: Recent[str, float] = Recent(remembered)
         self._waiting: OrderedDict[str, Answer] = OrderedDict()
@@ -96,14 +97,7 @@ class AnswerStore:
         self._closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._purged_at: float | None = None
-        self._prepared = False
-        self._fault: str | None = None
         self._log = logger("bot.store")
-
-    @property
-    def fault(self) -> str | None:
-        """None while the database works; else what it said last, for the operator."""
-        return self._fault
 
     async def __aenter__(self) -> Self:
         self._writer = asyncio.create_task(self._write_behind(), name="answer-store-writer")
@@ -132,7 +126,7 @@ class AnswerStore:
         return await self._read(answer_id) if answer is None else self._aged(answer)
 
     async def close(self) -> None:
-        """Write what waits, for at most ``close_timeout_s``, and close the database. Closing twice is harmless."""
+        """Write what waits, for at most ``close_timeout_s``. Closing twice is harmless."""
         writer, self._writer = self._writer, None
         if writer is None:
             return
@@ -146,7 +140,14 @@ class AnswerStore:
         finally:
             self.counts.dropped += len(self._waiting)
             self._waiting.clear()
-            await self._engine.dispose()
+
+    def forget(self, tenant: str) -> None:
+        """Drop a tenant's answers from memory, also those that wait to be written; their rows are the caller's."""
+        self._forgotten += 1
+        self._recent.forget_where(lambda answer: answer.tenant == tenant)
+        for answer_id in [answer.id for answer in self._waiting.values() if answer.tenant == tenant]:
+            del self._waiting[answer_id]
+        self._written_at = Recent(self._remembered)
 
     def _aged(self, answer: Answer) -> Answer | Expired | None:
         age = self._now() - answer.created_at
@@ -155,16 +156,17 @@ class AnswerStore:
         return Expired(answer.tenant, answer.question) if age < KEEP_QUESTION else None
 
     async def _read(self, answer_id: str) -> Answer | Expired | None:
+        forgotten = self._forgotten
         try:
-            async with asyncio.timeout(self._read_timeout_s), reading(self._engine).connect() as connection:
+            async with self._database.reading(self._read_timeout_s) as connection:
                 row = (await connection.execute(select(ANSWERS).where(ANSWERS.c.id == answer_id))).mappings().first()
             stored = None if row is None else _stored(row)
-        except (*_FAULTS, ValueError) as error:  # ValueError: a row that another version wrote in another form
+        except (StoreError, ValueError) as error:  # ValueError: a row that another version wrote in another form
             self.counts.read_failures += 1
             self._log.warning("an answer could not be read", answer_id=answer_id, error=_first_line(error))
             return None
         found = self._aged(stored) if isinstance(stored, Answer) else stored
-        if isinstance(found, Answer):
+        if isinstance(found, Answer) and forgotten == self._forgotten:
             self._recent.put(answer_id, found)
         return found
 
@@ -191,40 +193,31 @@ class AnswerStore:
 
     async def _try_to_write(self) -> bool:
         self._wake.clear()
-        batch = [answer for answer, _ in zip(self._waiting.values(), range(_BATCH), strict=False)]
         try:
-            await self._prepare()
             await self._purge()
-            await self._write(batch)
-        except _FAULTS as error:
+            await self._write()
+        except StoreError as error:
             self.counts.write_failures += 1
-            self._fault = _first_line(error)
-            self._log.warning("answers could not be saved", waiting=len(self._waiting), error=self._fault)
+            self._log.warning("answers could not be saved", waiting=len(self._waiting), error=str(error))
             return False
-        self._fault = None
         return True
 
-    async def _prepare(self) -> None:
-        if self._prepared:
+    async def _write(self) -> None:
+        if not self._waiting:
             return
-        make_directory(self._engine.url)
-        async with self._engine.begin() as connection:
-            await connection.run_sync(METADATA.create_all)
-        self._prepared = True
-
-    async def _write(self, batch: list[Answer]) -> None:
-        if not batch:
-            return
-        rows = [row for answer in batch if (row := self._encode(answer)) is not None]
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_([answer.id for answer in batch])))
+        batch = [answer for answer, _ in zip(self._waiting.values(), range(_BATCH), strict=False)]
+        encoded = [(answer, row) for answer in batch if (row := self._encode(answer)) is not None]
+        async with self._database.writing() as connection:
+            # Chosen again: while this waited for its turn, a tenant's answers may have been forgotten.
+            rows = [row for answer, row in encoded if self._waiting.get(answer.id) is answer]
+            await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_([row["id"] for row in rows])))
             if rows:
                 await connection.execute(ANSWERS.insert(), rows)
         self.counts.written += len(rows)
         written_at = self._monotonic()
         for answer in batch:
-            self._written_at.put(answer.id, written_at)
             if self._waiting.get(answer.id) is answer:
+                self._written_at.put(answer.id, written_at)
                 del self._waiting[answer.id]
 
     def _encode(self, answer: Answer) -> dict[str, object] | None:
@@ -241,7 +234,7 @@ class AnswerStore:
             return
         now = self._now()
         age = ANSWERS.c.created_at
-        async with self._engine.begin() as connection:
+        async with self._database.writing() as connection:
             await connection.execute(delete(ANSWERS).where(age < (now - KEEP_QUESTION).timestamp()))
             old = (age < (now - KEEP_ANSWER).timestamp()) & ANSWERS.c.body.is_not(None)
             await connection.execute(update(ANSWERS).where(old).values(body=None))
@@ -271,7 +264,7 @@ def _row(answer: Answer) -> dict[str, object]:
     )
     return {
         "id": answer.id,
-        "tenant": answer.tenant,
+        "tenant": answer.tenant if answer.tenant.isdecimal() else _NOBODY,
         "question": answer.question.model_dump_json(),
         "body": body.model_dump_json(),
         "created_at": answer.created_at.timestamp(),

@@ -172,9 +172,9 @@ async def test_after_seven_days_it_offers_to_ask_again_and_that_works(
 async def test_a_database_that_cannot_be_read_costs_old_buttons_only(start: Start, tmp_path: Path) -> None:
     async with start() as scene:
         message = await scene.answer("/signals reddit")
-    for name in ("answers.db", "answers.db-wal", "answers.db-shm"):
-        (tmp_path / name).unlink(missing_ok=True)
-    (tmp_path / "answers.db").write_bytes(b"this is no database" * 100)
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.execute("ALTER TABLE answers RENAME TO out_of_reach")
+    database.close()
     async with start() as scene:
         assert "no longer kept" in said(await scene.press(message, custom_ids(message)["Next"]))
         fresh = await scene.answer("/signals news limit:12")

@@ -1,0 +1,1 @@
+"""How databases of earlier versions become today's: Alembic's scripts, run by ``bot.store.database``."""
