@@ -60,9 +60,6 @@ class _Running:
         if self._room is not None:
             self._room.set()
             self._room = None
-        if not self.tasks and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if not task.cancelled():
             error = task.exception()
         else:  # by somebody else than the bus: then nobody has heard of it yet
