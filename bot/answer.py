@@ -1,15 +1,18 @@
 """An answer as the bot keeps and shows it: the question, what was found, and an id made from the content."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
 from agents.events import SignalsRequested, SignalsResponse, SourceReport, SourceRequest
 from agents.signal import Frozen, Signal, Timeframe
+from bot.recent import Recent
 
 _ID_BYTES = 10
 _UNIT = "\x1f"
+
+Digest = Callable[[tuple[Signal, ...]], str]
 
 
 class Question(Frozen):
@@ -23,9 +26,7 @@ class Question(Frozen):
     @classmethod
     def of(cls, request: SignalsRequested) -> "Question":
         """The question that a request puts."""
-        return cls.model_construct(
-            sources=request.sources, query=request.query, timeframe=request.timeframe, limit=request.limit
-        )
+        return cls(sources=request.sources, query=request.query, timeframe=request.timeframe, limit=request.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,14 @@ class Answer:
     """Aware, UTC."""
 
     @classmethod
-    def of(cls, tenant: str, question: Question, response: SignalsResponse) -> "Answer":
-        """The answer that a response gives to a question; created when the response was emitted."""
+    def of(cls, tenant: str, question: Question, response: SignalsResponse, digest: Digest | None = None) -> "Answer":
+        """The answer that a response gives to a question; created when the response was emitted.
+
+        ``digest`` is ``signals_digest`` unless given.
+        """
+        signals = (digest or signals_digest)(response.signals)
         return cls(
-            id=answer_id(tenant, question, response.signals, response.reports, response.found, response.error),
+            id=answer_id(tenant, question, signals, response.reports, response.found, response.error),
             tenant=tenant,
             question=question,
             signals=response.signals,
@@ -65,42 +70,59 @@ class Answer:
 def answer_id(
     tenant: str,
     question: Question,
-    signals: tuple[Signal, ...],
+    signals: str,
     reports: tuple[SourceReport, ...],
     found: int,
     error: str | None,
 ) -> str:
-    """20 hex digits (80 bits) over all that an answer shows; scores count as shown, with two decimals.
+    """20 hex digits (80 bits) over all that an answer shows; ``signals`` is their digest.
 
     Hashing a dump of the models would cost more than drawing the answer does.
     """
-    content = _UNIT.join(_content(tenant, question, signals, reports, found, error))
-    return blake2b(content.encode("utf-8", "replace"), digest_size=_ID_BYTES).hexdigest()
+    asked = (tenant, question.query, question.timeframe, question.limit, found, error, signals)
+    return _digest((_UNIT.join(map(str, asked)), *map(_source, question.sources), *map(_report, reports)))
 
 
-def _content(
-    tenant: str,
-    question: Question,
-    signals: tuple[Signal, ...],
-    reports: tuple[SourceReport, ...],
-    found: int,
-    error: str | None,
-) -> Iterator[str]:
-    yield f"{tenant}{_UNIT}{question.query}{_UNIT}{question.timeframe}{_UNIT}{question.limit}"
-    yield f"{found}{_UNIT}{error}"
-    for source in question.sources:
-        yield source.name
-        for name, value in sorted(source.options.items()):
-            yield f"{name}={value}"
-    for report in reports:
-        fetched = report.fetched_at.timestamp() if report.fetched_at else None
-        yield f"{report.source}{_UNIT}{report.status}{_UNIT}{report.count}{_UNIT}{fetched}{_UNIT}{report.sentence}"
-    for signal in signals:
-        votes = signal.engagement
-        yield (
-            f"{signal.id}{_UNIT}{signal.score:.2f}{_UNIT}{votes.points}{_UNIT}{votes.comments}"
-            f"{_UNIT}{signal.title}{_UNIT}{signal.url}{_UNIT}{signal.timestamp.timestamp()}"
-            f"{_UNIT}{signal.origin}{_UNIT}{signal.excerpt}{_UNIT}{signal.nsfw}{_UNIT}{signal.parts.formula}"
-        )
-        for place in signal.also_in:
-            yield f"{place.source}{_UNIT}{place.origin}{_UNIT}{place.url}{_UNIT}{place.points}"
+def signals_digest(signals: tuple[Signal, ...]) -> str:
+    """20 hex digits over all that is shown of them; scores count as shown, with two decimals."""
+    return _digest(part for signal in signals for part in _parts(signal))
+
+
+class RecentDigests:
+    """``signals_digest``, remembered: an answer from the cache has the very same signals as the one before."""
+
+    def __init__(self, kept: int = 256) -> None:
+        self._kept: Recent[tuple[int, ...], tuple[tuple[Signal, ...], str]] = Recent(kept)
+
+    def __call__(self, signals: tuple[Signal, ...]) -> str:
+        """The digest; costs next to nothing for signals that it has seen lately."""
+        key = tuple(map(id, signals))
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = (signals, signals_digest(signals))  # which keeps them alive, and so their ids theirs
+            self._kept.put(key, kept)
+        return kept[1]
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return blake2b(_UNIT.join(parts).encode("utf-8", "replace"), digest_size=_ID_BYTES).hexdigest()
+
+
+def _source(source: SourceRequest) -> str:
+    return _UNIT.join((source.name, *(f"{name}={value}" for name, value in sorted(source.options.items()))))
+
+
+def _report(report: SourceReport) -> str:
+    fetched = report.fetched_at.timestamp() if report.fetched_at else None
+    return f"{report.source}{_UNIT}{report.status}{_UNIT}{report.count}{_UNIT}{fetched}{_UNIT}{report.sentence}"
+
+
+def _parts(signal: Signal) -> Iterator[str]:
+    votes = signal.engagement
+    yield (
+        f"{signal.id}{_UNIT}{signal.score:.2f}{_UNIT}{votes.points}{_UNIT}{votes.comments}"
+        f"{_UNIT}{signal.title}{_UNIT}{signal.url}{_UNIT}{signal.timestamp.timestamp()}"
+        f"{_UNIT}{signal.origin}{_UNIT}{signal.excerpt}{_UNIT}{signal.nsfw}{_UNIT}{signal.parts.formula}"
+    )
+    for place in signal.also_in:
+        yield f"{place.source}{_UNIT}{place.origin}{_UNIT}{place.url}{_UNIT}{place.points}"

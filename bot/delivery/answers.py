@@ -15,7 +15,7 @@ from agents.events import (
     SourceReport,
     Topic,
 )
-from bot.answer import Answer, Question
+from bot.answer import Answer, Question, RecentDigests
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.cards.progress import pending_card
@@ -79,6 +79,7 @@ class AnswerDelivery:
         self._post = post
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
+        self._digests = RecentDigests()
         self._log = telemetry.logger("bot.delivery")
         self.dropped = Dropped()
 
@@ -128,7 +129,7 @@ class AnswerDelivery:
             self._log.warning("progress not shown", error=type(error).__name__)
 
     def _card(self, response: SignalsResponse, question: Question, tenant: str, owner_id: int) -> Card:
-        answer = Answer.of(tenant, question, response)
+        answer = Answer.of(tenant, question, response, self._digests)
         self._keep.put(answer)
         return self._cards.card(answer, 0, owner_id)
 
