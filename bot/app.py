@@ -79,6 +79,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
                 queue=settings.guild_queue,
                 total=settings.max_concurrency,
                 cooldown_s=settings.user_cooldown_s,
+                burst=settings.user_burst,
             ),
             database=database,
             answers=await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S)),

@@ -1,5 +1,7 @@
 """One answer for everything that can fail: commands, buttons, modals, text commands."""
 
+from datetime import timedelta
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -8,7 +10,7 @@ from agents import telemetry
 from agents.errors import ScoutError
 from agents.events import utc_now
 from bot.admission import Refused
-from bot.asking import NotNow
+from bot.asking import NotHere, NotNow
 from bot.cards import notices
 from bot.cards.card import Card
 from bot.delivery.places import PLACE_FAULTS, Place, as_discord
@@ -77,6 +79,8 @@ def _expected(error: BaseException) -> Card | None:
     """The card for what a person or the moment is the reason of; None for what is our fault."""
     if isinstance(error, NotNow):
         return _refused(error)
+    if isinstance(error, NotHere):
+        return notices.ask_elsewhere(error.channel_ids)
     if isinstance(error, ScoutError):
         return notices.invalid(error.sentence)
     if isinstance(error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)):
@@ -97,7 +101,7 @@ def _expected(error: BaseException) -> Card | None:
 def _refused(error: NotNow) -> Card:
     wait_s = error.refusal.retry_after_s
     if error.refusal.why is Refused.COOLDOWN:
-        return notices.cooldown(wait_s, utc_now())
+        return notices.cooldown(wait_s, utc_now() + timedelta(seconds=wait_s))
     return notices.busy(wait_s) if error.refusal.why is Refused.BUSY else notices.stopping()
 
 

@@ -10,6 +10,7 @@ from bot.cards.limits import DESCRIPTION
 from bot.cards.text import quoted
 
 _REFERENCE_LENGTH = 8
+_NAMED_CHANNELS = 10
 
 
 def busy(wait_s: float) -> Card:
@@ -70,6 +71,13 @@ def unavailable(reasons: Sequence[tuple[str, str]]) -> Card:
 def not_allowed(sentence: str) -> Card:
     """The person, or the bot in this channel, lacks a permission; the sentence says which."""
     return _notice("Not allowed", quoted(sentence, 500))
+
+
+def ask_elsewhere(channel_ids: Sequence[int]) -> Card:
+    """The server's admins chose where members may ask."""
+    named = ", ".join(f"<#{channel_id}>" for channel_id in channel_ids[:_NAMED_CHANNELS])
+    more = f" and {len(channel_ids) - _NAMED_CHANNELS} more" if len(channel_ids) > _NAMED_CHANNELS else ""
+    return _notice("Not in this channel", f"In this server, ask me in {named}{more}.")
 
 
 def invalid(sentence: str) -> Card:

@@ -14,7 +14,7 @@ from bot.asking import Asking
 from bot.cards import custom_ids, notices
 from bot.cards.answer import AnswerCards
 from bot.cards.custom_ids import AGAIN_PATTERN, PAGE_PATTERN
-from bot.cogs.signals import acknowledge, tenant_of
+from bot.cogs.signals import acknowledge, origin_of
 from bot.delivery.places import Place, as_discord
 from bot.failures import answer_failure, tell
 from bot.store.answers import Expired
@@ -88,12 +88,12 @@ class ButtonsCog(commands.Cog, name="buttons"):
         if answer is None:
             return
 
-        async def defer(_question: Question) -> Place:
+        async def defer(_question: Question, _private: bool) -> Place:
             return await acknowledge(interaction, self._session, private=True)
 
-        await self._asking.ask(
-            answer.question, tenant=tenant_of(interaction), user_id=interaction.user.id, acknowledge=defer
-        )
+        origin = origin_of(interaction)
+        settings = await self._asking.settings_of(origin)
+        await self._asking.ask(self._asking.again(answer.question, settings), origin, settings, defer)
 
     async def _own(
         self, interaction: discord.Interaction, answer_id: str, *, accept_expired: bool = False
@@ -103,7 +103,7 @@ class ButtonsCog(commands.Cog, name="buttons"):
         A user's own answer may be turned by whoever sees it: the button stands under a message that they were sent.
         """
         answer = await self._answers.get(answer_id)
-        if answer is not None and answer.tenant.isdecimal() and answer.tenant != tenant_of(interaction):
+        if answer is not None and answer.tenant.isdecimal() and answer.tenant != origin_of(interaction).tenant:
             await tell(interaction, notices.foreign_button())
             return None
         if answer is None or (isinstance(answer, Expired) and not accept_expired):

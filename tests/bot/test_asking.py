@@ -12,6 +12,7 @@ from bot.admission import Admission
 from bot.asking import Asking
 from bot.cards.answer import AnswerCards
 from bot.delivery.answers import AnswerDelivery
+from bot.guild_settings import DEFAULTS, Operator
 from tests.bot.conftest import Start
 from tests.bot.fakes import Kept, nowhere, unheard
 from tests.bot.scene import FakeSource, Scene, answer_to, text_of, usual_sources
@@ -20,29 +21,34 @@ from tests.bot.scene import FakeSource, Scene, answer_to, text_of, usual_sources
 def asking(unavailable: dict[str, str] | None = None) -> Asking:
     specs: tuple[SourceSpec, ...] = tuple(source.spec for source in usual_sources().values())
     delivery = AnswerDelivery(unheard, AnswerCards({}), {}, Kept(), nowhere)
-    return Asking(specs, unavailable or {}, Admission(), delivery, default_source="reddit", answer_timeout_s=1)
+    operator = Operator(sources={spec.name: spec.title for spec in specs})
+    return Asking(specs, unavailable or {}, Admission(), delivery, operator=operator, answer_timeout_s=1)
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    question = asking().question("reddit", {"query": None, "timeframe": None, "limit": None, "subreddit": None})
+    question = asking().question(
+        "reddit", {"query": None, "timeframe": None, "limit": None, "subreddit": None}, DEFAULTS
+    )
     assert (question.query, question.timeframe, question.limit) == (None, Timeframe.DAY, 10)
     assert [(source.name, source.options) for source in question.sources] == [("reddit", {})]
 
 
 def test_all_asks_every_source_that_is_not_off() -> None:
-    question = asking({"news": "Set NEWS_FEEDS."}).question("all", {})
+    question = asking({"news": "Set NEWS_FEEDS."}).question("all", {}, DEFAULTS)
     assert [source.name for source in question.sources] == ["reddit", "hackernews"]
 
 
 def test_when_every_source_is_off_it_says_what_to_set() -> None:
     off = dict.fromkeys(usual_sources(), "Set A.")
     with pytest.raises(NotConfigured, match=r"Set A\."):
-        asking(off).question("all", {})
+        asking(off).question("all", {}, DEFAULTS)
 
 
 def test_equal_questions_are_equal_however_they_are_typed() -> None:
-    one = asking().question("reddit", {"query": " rust  lang ", "timeframe": "7D", "subreddit": "Rust"})
-    other = asking().question("reddit", {"query": "rust lang", "timeframe": "7d", "subreddit": "rust", "sort": " "})
+    one = asking().question("reddit", {"query": " rust  lang ", "timeframe": "7D", "subreddit": "Rust"}, DEFAULTS)
+    other = asking().question(
+        "reddit", {"query": "rust lang", "timeframe": "7d", "subreddit": "rust", "sort": " "}, DEFAULTS
+    )
     assert one == other
 
 
@@ -64,13 +70,13 @@ def test_equal_questions_are_equal_however_they_are_typed() -> None:
 )
 def test_what_cannot_be_asked_is_refused_in_words(source: str, given: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidOption, match=words) as refused:
-        asking().question(source, given)
+        asking().question(source, given, DEFAULTS)
     assert words in refused.value.sentence
 
 
 def test_an_unknown_source_is_told_the_known_ones() -> None:
     with pytest.raises(UnknownSource, match="reddit, hackernews, news, all"):
-        asking().question("myspace", {})
+        asking().question("myspace", {}, DEFAULTS)
 
 
 # -- admission, over the wire

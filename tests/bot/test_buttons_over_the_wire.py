@@ -203,5 +203,6 @@ async def test_a_question_whose_source_is_gone_is_answered_in_words(
         scene.parts.answers.put(kept)
         message = await scene.answer("/signals reddit")
         message.components[0]["components"][-1]["custom_id"] = f"s1:a:{kept.id}"
-        answered = await answer_to(await scene.press(message, f"s1:a:{kept.id}"))
-        assert "no source “myspace”" in text_of(answered)
+        pressed = await scene.press(message, f"s1:a:{kept.id}")
+        assert "no source “myspace”" in text_of(await pressed.wait_message())
+        assert pressed.ephemeral
