@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench picture lock clean
 
 demo: .venv/installed
 	@$(PY) -m bot demo $(ARGS)
@@ -36,6 +36,10 @@ bench: .venv/installed
 	echo "Installing what requirements.lock names into .venv/"; \
 	[ -x $(PY) ] || $$uv venv --quiet --no-project --python $(PYTHON) .venv || exit 1; \
 	VIRTUAL_ENV=.venv $$uv pip sync --quiet --require-hashes requirements.lock && echo "$$sum" > $@
+
+# Draws the picture in README.md anew, from a real exchange with the demo's bot.
+picture: .venv/installed
+	@$(PY) -m docs.picture
 
 lock:
 	@uv=`command -v uv || echo .uv/bin/uv`; \

@@ -17,6 +17,7 @@ from bot.options import check_options
 from bot.registration import register_commands
 
 LoadCogs = Callable[["SignalsBot"], Awaitable[None]]
+REGISTER_PAUSES_S = (10.0, 60.0, 600.0)
 _log = telemetry.logger("bot.client")
 
 
@@ -71,10 +72,17 @@ class SignalsBot(commands.AutoShardedBot):
     async def _register(self) -> None:
         """Beside the connection: answering commands that are registered already need not wait for this."""
         assert self.application_id is not None
-        try:
-            await register_commands(self.tree, self.application_id)
-        except PLACE_FAULTS:
-            _log.exception("commands could not be registered; those registered before still work")
+        for pause_s in (*REGISTER_PAUSES_S, None):
+            try:
+                await register_commands(self.tree, self.application_id)
+            except PLACE_FAULTS:
+                _log.exception(
+                    "commands could not be registered; those registered before still work", again_in_s=pause_s
+                )
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+            else:
+                return
 
     async def on_ready(self) -> None:
         """Say who we are."""

@@ -103,6 +103,23 @@ async def test_failing_to_register_leaves_the_bot_answering(
     quiet_log.clear()
 
 
+async def test_what_could_not_be_registered_is_tried_again(
+    start: Start, quiet_log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.client.REGISTER_PAUSES_S", (0.01,))
+    async with start() as scene:
+        local = scene.local
+    local.commands.clear()
+
+    def break_once(_bot: SignalsBot) -> None:
+        local.faults.add(Fault("drop_before", "/commands$", count=1))
+
+    async with start(break_once):
+        await until(local.commands.all)
+    assert "could not be registered" in quiet_log.text
+    quiet_log.clear()
+
+
 def test_discords_defaults_are_no_difference() -> None:
     sent: dict[str, Any] = {
         "name": "signals",
