@@ -112,7 +112,7 @@ async def test_what_could_not_be_registered_is_tried_again(
     local.commands.clear()
 
     def break_once(_bot: SignalsBot) -> None:
-        local.faults.add(Fault("drop_before", "/commands$", count=1))
+        local.faults.add(Fault("status", "/commands$", count=1, status=503))
 
     async with start(break_once):
         await until(local.commands.all)
