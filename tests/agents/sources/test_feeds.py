@@ -204,7 +204,7 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_feed_is_read(
     assert (await patient.parse(rss(item(1)), None)).entries
     await parser.close()
     await patient.close()
-    assert children() == before
+    assert children() <= before
 
 
 async def test_a_worker_that_dies_costs_one_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ async def test_a_cancelled_reading_frees_its_place_and_leaves_no_process(
     monkeypatch.undo()
     assert (await parser.parse(rss(item(1)), None)).entries
     await parser.close()
-    assert children() == before
+    assert children() <= before
 
 
 async def test_many_feeds_share_the_workers(parser: FeedParser) -> None:
@@ -246,7 +246,7 @@ async def test_closing_twice_is_harmless_and_closed_means_closed() -> None:
     await parser.close()
     await parser.close()
 
-    assert children() == before
+    assert children() <= before
     with pytest.raises(LifecycleError):
         await parser.parse(rss(item(1)), None)
 
@@ -261,7 +261,7 @@ async def test_closing_while_a_feed_is_read_leaves_no_process() -> None:
         await reading
     await parser.close()
 
-    assert children() == before
+    assert children() <= before
 
 
 async def test_a_worker_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
