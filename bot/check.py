@@ -92,7 +92,8 @@ def _sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
         if reason is not None:
             yield Finding(source.spec.name, Verdict.OFF, reason)
         else:
-            yield Finding(source.spec.name, Verdict.GOOD, source.spec.setup or "ready")
+            more = source.spec.setup
+            yield Finding(source.spec.name, Verdict.GOOD, f"ready; for more set {more}" if more else "ready")
 
 
 def _traces(settings: Settings) -> tuple[Verdict, str]:
