@@ -35,6 +35,7 @@ from bot.guild_settings import TTL_RANGE_S, Operator
 from bot.settings import Settings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
+from bot.store.guilds import GuildStore, SqlGuildStore
 
 DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
@@ -59,6 +60,7 @@ class Parts:
     admission: Admission
     database: Database
     answers: AnswerStore
+    guilds: GuildStore
     cards: AnswerCards
     session: aiohttp.ClientSession
     settings: Settings
@@ -69,6 +71,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     """Everything behind the client, started; closed in the opposite order. Raises ``StoreError``."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.database_url))
+        answers = await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S))
+        guilds = await stack.enter_async_context(SqlGuildStore(database, answers))
         bus = MemoryBus()
         scout = await stack.enter_async_context(running_scout(settings, bus, scout_config(settings)))
         yield Parts(
@@ -82,7 +86,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
                 burst=settings.user_burst,
             ),
             database=database,
-            answers=await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S)),
+            answers=answers,
+            guilds=guilds,
             cards=AnswerCards({spec.name: spec.title for spec in scout.specs}),
             session=await stack.enter_async_context(aiohttp.ClientSession()),
             settings=settings,

@@ -1,0 +1,283 @@
+"""What every ``GuildStore`` keeps to. Another engine joins by one line in ``ENGINES``."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from bot.answer import Answer
+from bot.guild_settings import DEFAULTS, GuildSettings
+from bot.store.answers import AnswerStore
+from bot.store.database import Database
+from bot.store.guilds import UNDO, Conflict, GuildStore, SettingChange, SqlGuildStore
+from bot.store.settings_memory import Versioned
+from tests.bot import samples
+from tests.bot.test_guild_settings import EVERYTHING
+
+GUILD, OTHER, ADA, BEN = 81384788765712384, 110373943822540800, 7, 2**62
+DAY = timedelta(days=1)
+
+
+class Clock:
+    """A calendar whose days the test turns."""
+
+    def __init__(self) -> None:
+        self.now = samples.NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Life:
+    """One life of the program on a database that outlives it."""
+
+    def __init__(self, guilds: GuildStore, answers: AnswerStore) -> None:
+        self.guilds = guilds
+        self.answers = answers
+
+    async def save(
+        self, settings: GuildSettings, *, at: int, by: int = ADA, action: str = "set", guild: int = GUILD
+    ) -> Versioned:
+        return await self.guilds.save(guild, settings, expected_version=at, actor_id=by, action=action)
+
+    async def keep(self, answer: Answer) -> None:
+        self.answers.put(answer)
+        async with asyncio.timeout(5):
+            while not self.answers.counts.written:
+                await asyncio.sleep(0.002)
+
+
+class Start(Protocol):
+    def __call__(self) -> AbstractAsyncContextManager[Life]: ...
+
+
+def sqlite(directory: Path, clock: Clock) -> Start:
+    @asynccontextmanager
+    async def start() -> AsyncIterator[Life]:
+        async with (
+            Database(f"sqlite+aiosqlite:///{directory}/signals.db") as database,
+            AnswerStore(database, pause_s=0.005, now=clock) as answers,
+            SqlGuildStore(database, answers, now=clock) as guilds,
+        ):
+            yield Life(guilds, answers)
+
+    return start
+
+
+ENGINES: dict[str, Callable[[Path, Clock], Start]] = {"sqlite": sqlite}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=ENGINES)
+def start(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Start:
+    return ENGINES[request.param](tmp_path, clock)
+
+
+async def test_a_server_that_never_set_anything_has_the_defaults(start: Start) -> None:
+    async with start() as life:
+        assert life.guilds.peek(GUILD) is None, "nobody asked yet"
+        assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
+        assert life.guilds.peek(GUILD) == Versioned(DEFAULTS, 0)
+
+
+async def test_what_was_saved_holds_at_once_after_a_restart_and_for_nobody_else(start: Start) -> None:
+    async with start() as life:
+        assert await life.save(EVERYTHING, at=0) == Versioned(EVERYTHING, 1)
+        assert life.guilds.peek(GUILD) == Versioned(EVERYTHING, 1)
+        assert await life.guilds.get(OTHER) == Versioned(DEFAULTS, 0)
+    async with start() as life:
+        assert life.guilds.peek(GUILD) is None
+        assert await life.guilds.get(GUILD) == Versioned(EVERYTHING, 1)
+        assert await life.guilds.get(OTHER) == Versioned(DEFAULTS, 0)
+
+
+async def test_the_second_of_two_who_save_at_once_learns_what_holds(start: Start) -> None:
+    first, second = DEFAULTS.changed(limit=5), DEFAULTS.changed(limit=7)
+    async with start() as life:
+        outcomes = await asyncio.gather(life.save(first, at=0), life.save(second, at=0), return_exceptions=True)
+        assert outcomes[0] == Versioned(first, 1)
+        assert isinstance(outcomes[1], Conflict)
+        assert outcomes[1].current == Versioned(first, 1)
+        assert life.guilds.peek(GUILD) == Versioned(first, 1)
+        with pytest.raises(Conflict):
+            await life.save(second, at=2)
+        assert len(await life.guilds.history(GUILD, 10)) == 1
+
+
+async def test_of_many_who_save_at_once_each_gets_a_true_answer(start: Start) -> None:
+    async with start() as life:
+        guilds = [GUILD + number for number in range(300)]
+        saves = [
+            life.save(DEFAULTS.changed(limit=1 + turn), at=turn, guild=guild) for turn in range(2) for guild in guilds
+        ]
+        saved = await asyncio.gather(*saves)
+        assert [one.version for one in saved] == [1] * 300 + [2] * 300
+    async with start() as life:
+        for guild in guilds:
+            assert await life.guilds.get(guild) == Versioned(DEFAULTS.changed(limit=2), 2)
+
+
+async def test_saving_what_holds_already_makes_no_version(start: Start) -> None:
+    async with start() as life:
+        assert await life.save(DEFAULTS, at=0) == Versioned(DEFAULTS, 0)
+        await life.save(DEFAULTS.changed(nsfw=True), at=0)
+        assert await life.save(DEFAULTS.changed(nsfw=True), at=1) == Versioned(DEFAULTS.changed(nsfw=True), 1)
+        assert len(await life.guilds.history(GUILD, 10)) == 1
+
+
+async def test_every_change_is_written_down_with_who_when_and_what(start: Start, clock: Clock) -> None:
+    async with start() as life:
+        await life.save(DEFAULTS.changed(limit=5, muted=("crypto",)), at=0)
+        clock.now += DAY
+        await life.save(DEFAULTS.changed(limit=6), at=1, by=BEN, action="import")
+        newest, oldest = await life.guilds.history(GUILD, 10)
+        assert (newest.version, newest.at, newest.actor_id, newest.action) == (2, clock.now, BEN, "import")
+        assert set(newest.changes) == {SettingChange("limit", 5, 6), SettingChange("muted", ("crypto",), ())}
+        assert (oldest.version, oldest.at, oldest.actor_id, oldest.action) == (1, samples.NOON, ADA, "set")
+        assert await life.guilds.history(OTHER, 10) == ()
+
+
+async def test_every_kind_of_value_survives_the_history(start: Start) -> None:
+    async with start() as life:
+        await life.save(EVERYTHING, at=0)
+        (entry,) = await life.guilds.history(GUILD, 1)
+        assert {change.field: change.new for change in entry.changes} == {
+            name: getattr(EVERYTHING, name) for name in GuildSettings.model_fields if name != "schema_version"
+        }
+        assert all(change.old == getattr(DEFAULTS, change.field) for change in entry.changes)
+
+
+async def test_history_is_read_page_by_page_newest_first(start: Start) -> None:
+    async with start() as life:
+        for turn in range(7):
+            await life.save(DEFAULTS.changed(limit=turn + 1, nsfw=turn % 2 == 0), at=turn)
+        pages = [await life.guilds.history(GUILD, 3), await life.guilds.history(GUILD, 3, before=5)]
+        assert [[entry.version for entry in page] for page in pages] == [[7, 6, 5], [4, 3, 2]]
+        assert [entry.version for entry in await life.guilds.history(GUILD, 3, before=2)] == [1]
+
+
+async def test_undoing_again_and_again_walks_back_to_the_beginning(start: Start) -> None:
+    steps = [DEFAULTS, DEFAULTS.changed(limit=5), DEFAULTS.changed(limit=5, nsfw=True), DEFAULTS.changed(limit=6)]
+    async with start() as life:
+        assert await life.guilds.undo_target(GUILD) is None
+        for at, step in enumerate(steps[1:]):
+            await life.save(step, at=at)
+        for step in (steps[2], steps[1]):
+            undo = await life.guilds.undo_target(GUILD)
+            assert undo is not None
+            assert undo.settings == step
+            await life.save(undo.settings, at=undo.expected_version, action=UNDO)
+        await life.save(DEFAULTS.changed(limit=9), at=5)
+        for step, version in ((steps[1], 6), (DEFAULTS, 1)):
+            undo = await life.guilds.undo_target(GUILD)
+            assert undo is not None
+            assert (undo.settings, undo.entry.version) == (step, version)
+            await life.save(undo.settings, at=undo.expected_version, action=UNDO)
+        assert await life.guilds.undo_target(GUILD) is None
+
+
+async def test_what_is_stored_about_a_server_is_told(start: Start, clock: Clock) -> None:
+    async with start() as life:
+        await life.save(DEFAULTS.changed(limit=5, nsfw=True), at=0)
+        await life.keep(samples.answer(1, tenant=str(GUILD), created_at=clock.now))
+        await life.guilds.mark_removed(GUILD, clock.now)
+        stored = await life.guilds.data_of(GUILD)
+        assert stored.current == Versioned(DEFAULTS.changed(limit=5, nsfw=True), 1)
+        assert (stored.changes, stored.oldest_change, stored.answers) == (2, clock.now, 1)
+        assert stored.removed_at == clock.now
+        nothing = await life.guilds.data_of(OTHER)
+        assert (nothing.current.version, nothing.changes, nothing.answers) == (0, 0, 0)
+        assert (nothing.oldest_change, nothing.removed_at) == (None, None)
+
+
+async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_others(start: Start) -> None:
+    own, foreign = samples.answer(1, tenant=str(GUILD)), samples.answer(1, tenant=str(OTHER))
+    async with start() as life:
+        await life.save(EVERYTHING, at=0)
+        await life.save(EVERYTHING, at=0, guild=OTHER)
+        life.answers.put(foreign)
+        await life.keep(own)
+        await life.guilds.delete_guild(GUILD)
+        for guild, nothing in ((GUILD, True), (OTHER, False)):
+            stored = await life.guilds.data_of(guild)
+            assert (stored.current.version == 0, stored.changes == 0, stored.answers == 0) == (nothing,) * 3
+        assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
+        assert await life.answers.get(own.id) is None
+        assert await life.answers.get(foreign.id) == foreign
+        assert await life.save(DEFAULTS.changed(limit=5), at=0) == Versioned(DEFAULTS.changed(limit=5), 1)
+
+
+async def test_changes_are_forgotten_after_ninety_days_but_not_the_settings(start: Start, clock: Clock) -> None:
+    async with start() as life:
+        await life.save(DEFAULTS.changed(limit=5), at=0)
+        clock.now += 60 * DAY
+        await life.save(DEFAULTS.changed(limit=6), at=1)
+        await life.guilds.purge(clock.now + 31 * DAY)
+        assert [entry.version for entry in await life.guilds.history(GUILD, 10)] == [2]
+        assert (await life.guilds.get(GUILD)).version == 2
+
+
+async def test_a_removed_server_s_data_goes_after_thirty_days(start: Start, clock: Clock) -> None:
+    async with start() as life:
+        for guild in (GUILD, OTHER):
+            await life.save(DEFAULTS.changed(limit=5), at=0, guild=guild)
+            await life.guilds.mark_removed(guild, clock.now)
+        await life.guilds.mark_removed(GUILD, clock.now + 20 * DAY)  # told twice: the first time counts
+        await life.guilds.unmark(OTHER)
+        await life.guilds.purge(clock.now + 29 * DAY)
+        assert (await life.guilds.data_of(GUILD)).changes == 1
+        await life.guilds.purge(clock.now + 31 * DAY)
+        gone, kept = await life.guilds.data_of(GUILD), await life.guilds.data_of(OTHER)
+        assert (gone.current.version, gone.changes, gone.removed_at) == (0, 0, None)
+        assert (kept.current.version, kept.changes) == (1, 1)
+        assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
+
+
+async def test_what_happened_while_the_bot_was_away_is_found_at_the_start(start: Start, clock: Clock) -> None:
+    async with start() as life:
+        for guild in (GUILD, OTHER):
+            await life.save(DEFAULTS.changed(limit=5), at=0, guild=guild)
+        await life.keep(samples.answer(1, tenant="5", created_at=clock.now))
+        await life.guilds.mark_removed(OTHER, clock.now)
+        await life.guilds.reconcile([OTHER, 3], clock.now + DAY)
+        marks = [(await life.guilds.data_of(guild)).removed_at for guild in (GUILD, OTHER, 5, 3)]
+        assert marks == [clock.now + DAY, None, clock.now + DAY, None]
+
+
+async def test_a_caller_that_is_cancelled_costs_nobody_else_anything(start: Start) -> None:
+    async with start() as life:
+        for turns in range(8):
+            version = (await life.guilds.get(GUILD)).version
+            cancelled = asyncio.create_task(life.save(DEFAULTS.changed(limit=1 + version % 25), at=version))
+            others = [
+                asyncio.create_task(life.save(DEFAULTS.changed(limit=1 + turns), at=turns, guild=GUILD + 1 + number))
+                for number in range(3)
+            ]
+            for _ in range(turns):
+                await asyncio.sleep(0.0003)
+            cancelled.cancel()
+            await asyncio.gather(cancelled, return_exceptions=True)
+            assert [saved.version for saved in await asyncio.gather(*others)] == [turns + 1] * 3
+            stored = (await life.guilds.data_of(GUILD)).current
+            assert await life.guilds.get(GUILD) in (stored, life.guilds.peek(GUILD))
+
+
+async def test_a_cancelled_reader_costs_another_nothing(start: Start) -> None:
+    async with start() as life:
+        await life.save(EVERYTHING, at=0)
+    for turns in range(6):
+        async with start() as life:
+            cancelled, patient = (asyncio.create_task(life.guilds.get(GUILD)) for _ in range(2))
+            for _ in range(turns):
+                await asyncio.sleep(0.0005)
+            cancelled.cancel()
+            assert await patient == Versioned(EVERYTHING, 1)
+            await asyncio.gather(cancelled, return_exceptions=True)
