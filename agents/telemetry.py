@@ -6,11 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import Token
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 
 import structlog
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
@@ -19,6 +18,9 @@ _TRACER = trace.get_tracer("signals_scout")
 """A proxy: spans are recorded as soon as an SDK is installed, whenever that is."""
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 """W3C Trace Context, 3.2; later versions may append fields."""
+_TRACE: ContextVar[str | None] = ContextVar("traceparent", default=None)
+"""The current trace where no SDK is installed. OpenTelemetry's own context would do, at several times the cost, and
+its spans would all have the id 0."""
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _NOT_PLAIN = frozenset(" =\"'\\")
 
@@ -44,39 +46,31 @@ def _add_trace_id(_logger: object, _method: str, event: structlog.typing.EventDi
     return event
 
 
-def _root_context() -> otel_context.Context:
-    """A context with a fresh random trace id: without an SDK the API would give every trace the id 0."""
-    raw = os.urandom(24)
-    fresh = SpanContext(
-        trace_id=int.from_bytes(raw[:16]) or 1,
-        span_id=int.from_bytes(raw[16:]) or 1,
-        is_remote=False,
-        trace_flags=TraceFlags(TraceFlags.DEFAULT),
-    )
-    return trace.set_span_in_context(NonRecordingSpan(fresh))
-
-
 def traceparent() -> str | None:
     """The W3C header of the current span, to be put on an event; None outside any trace."""
+    if _no_sdk():
+        return _TRACE.get()
     current = trace.get_current_span().get_span_context()
-    if not current.is_valid:
-        return None
-    return f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags:02x}"
+    return _header(current) if current.is_valid else None
 
 
 def trace_id() -> str | None:
     """The current trace's id in 32 hex digits; None outside any trace."""
-    current = trace.get_current_span().get_span_context()
-    return f"{current.trace_id:032x}" if current.is_valid else None
+    header = traceparent()
+    return None if header is None else header[3:35]
 
 
-def _parse(header: str | None) -> otel_context.Context | None:
+def _header(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _parse(header: str | None) -> SpanContext | None:
     found = _TRACEPARENT.fullmatch(header) if header is not None else None
     if found is None:
         return None
     trace_id, span_id, flags = (int(part, 16) for part in found.groups())
     parsed = SpanContext(trace_id=trace_id, span_id=span_id, is_remote=True, trace_flags=TraceFlags(flags))
-    return trace.set_span_in_context(NonRecordingSpan(parsed)) if parsed.is_valid else None
+    return parsed if parsed.is_valid else None
 
 
 @contextmanager
@@ -91,13 +85,18 @@ def span(
     if _no_sdk():
         token = _enter_trace(parent)
         try:
-            yield trace.get_current_span()
+            yield trace.INVALID_SPAN
         finally:
             if token is not None:
-                otel_context.detach(token)
+                _TRACE.reset(token)
         return
+    remote = _parse(parent)
     with _TRACER.start_as_current_span(
-        name, context=_parse(parent), attributes=attributes, record_exception=False, set_status_on_exception=False
+        name,
+        context=None if remote is None else trace.set_span_in_context(NonRecordingSpan(remote)),
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as opened:
         try:
             yield opened
@@ -106,17 +105,18 @@ def span(
             raise
 
 
-def _enter_trace(parent: str | None) -> Token[otel_context.Context] | None:
-    """What a span is where nothing records it: its trace's id, which a child has from its parent.
+def _enter_trace(parent: str | None) -> Token[str | None] | None:
+    """A span where nothing records it: the trace's id is all there is to it, and a child has its parent's.
 
-    None where that is in place already. The API's own way to the same costs several times as much.
+    None where that is in place already.
     """
-    context = _parse(parent)
-    if context is None:
-        if trace.get_current_span().get_span_context().is_valid:
-            return None
-        context = _root_context()
-    return otel_context.attach(context)
+    current = _TRACE.get()
+    if parent is not None and parent != current and (parsed := _parse(parent)) is not None:
+        return _TRACE.set(_header(parsed))
+    if current is not None:
+        return None
+    random = os.urandom(24).hex()
+    return _TRACE.set(f"00-{random[:32]}-{random[32:]}-00")
 
 
 def mark_failed(error: BaseException) -> None:
