@@ -9,8 +9,6 @@ from datetime import datetime
 from io import TextIOWrapper
 from typing import Any
 
-from pydantic import ValidationError
-
 from agents import telemetry
 from agents.agent import AgentCapability
 from agents.assembly import running_scout
@@ -18,7 +16,7 @@ from agents.bus.memory import MemoryBus
 from agents.discovery import Discovery
 from agents.events import SourceReport, SourceRequest, SourceStatus, utc_now
 from agents.scout import AGENT_ID, SCOUT_CONFIG, SignalsScout
-from agents.settings import SourceSettings, explain
+from agents.settings import BadSettings, SourceSettings, read_settings
 from agents.signal import Signal, Timeframe
 
 ANSWERED, NONE_ANSWERED, BAD_ARGUMENT = 0, 1, 2
@@ -32,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_capabilities({AGENT_ID: SignalsScout.capabilities}, as_json=arguments.json)
         return ANSWERED
     try:
-        settings = SourceSettings()
-    except ValidationError as error:
-        print("\n".join(explain(error)), file=sys.stderr)
+        settings = read_settings(SourceSettings)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
         return BAD_ARGUMENT
     quiet = "WARNING" if settings.log_level == "INFO" else settings.log_level
     telemetry.set_up_logging(quiet, as_json=settings.log_format == "json")

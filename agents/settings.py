@@ -1,6 +1,6 @@
 """What an operator sets for the agents: read from the environment and ``.env`` once, by the command line."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -111,6 +111,27 @@ def _is_web_address(text: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+S = TypeVar("S", bound=SourceSettings)
+
+
+class BadSettings(Exception):
+    """What is set cannot be used; ``lines`` say per variable what is wrong, without its value."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def read_settings(kind: type[S]) -> S:
+    """The settings, from the environment and ``.env``. Raises ``BadSettings``."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise BadSettings(explain(error)) from None  # the cause may show values
+    except UnicodeDecodeError:
+        raise BadSettings([".env: is not UTF-8 text. Save it again as UTF-8."]) from None
 
 
 def explain(error: ValidationError) -> list[str]:

@@ -6,10 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from agents import telemetry
-from agents.settings import explain
+from agents.settings import BadSettings, read_settings
 from bot.settings import Settings
 
 GOOD, FAILED, BAD_ARGUMENT = 0, 1, 2
@@ -23,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run_demo(once=arguments.once)
     try:
-        settings = Settings()
-    except ValidationError as error:
-        print("\n".join(explain(error)), file=sys.stderr)
+        settings = read_settings(Settings)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
         return BAD_ARGUMENT
     if arguments.command == "check":
         return _check(settings, offline=arguments.offline)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from agents.settings import SourceSettings, explain
+from agents.settings import BadSettings, SourceSettings, explain, read_settings
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 SECRET = "hunter2 hunter2"
@@ -120,3 +120,11 @@ def test_secrets_are_not_shown_when_settings_are_printed(monkeypatch: pytest.Mon
 
 def test_every_variable_says_what_it_is_for() -> None:
     assert all(field.description for field in SourceSettings.model_fields.values())
+
+
+def test_a_file_that_is_not_utf8_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"REDDIT_CLIENT_ID=\xff\xfe")
+    with pytest.raises(BadSettings) as refused:
+        read_settings(SourceSettings)
+    assert refused.value.lines == [".env: is not UTF-8 text. Save it again as UTF-8."]
