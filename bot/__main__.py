@@ -1,10 +1,11 @@
-"""``python -m bot run | check | demo``."""
+"""``python -m bot run | check | backup | restore | demo``."""
 
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from agents import telemetry
 from agents.settings import BadSettings, read_settings
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadSettings as error:
         print(error, file=sys.stderr)
         return BAD_ARGUMENT
+    if arguments.command in {"backup", "restore"}:
+        return _copy(settings, arguments.command, arguments.file)
     if arguments.command == "check":
         return _check(settings, offline=arguments.offline)
     return _run(settings)
@@ -36,6 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="connect to Discord and answer")
     checking = commands.add_parser("check", help="say what is configured, what is missing and how to fix it")
     checking.add_argument("--offline", action="store_true", help="do not ask Discord whether the token is good")
+    backing_up = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
+    backing_up.add_argument("file", type=Path)
+    restoring = commands.add_parser("restore", help="put a copy in the database's place; stop the bot first")
+    restoring.add_argument("file", type=Path)
     demo = commands.add_parser("demo", help="try it on this machine: no account, no internet")
     demo.add_argument("--once", action="store_true", help="end after the first exchange; status 0 if it was answered")
     return parser
@@ -54,6 +61,23 @@ def _check(settings: Settings, *, offline: bool) -> int:
     missing = [finding for finding in found if finding.verdict is Verdict.BAD]
     print("Ready: python -m bot run" if not missing else f"Not ready: {len(missing)} to fix.")
     return FAILED if missing else GOOD
+
+
+def _copy(settings: Settings, command: str, file: Path) -> int:
+    from agents.events import utc_now
+    from bot.store.backup import backup, restore
+    from bot.store.errors import StoreError
+
+    try:
+        if command == "backup":
+            said = backup(settings.database_url, file)
+        else:
+            said = restore(settings.database_url, file, utc_now())
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    print(said)
+    return GOOD
 
 
 def _run(settings: Settings) -> int:

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.store.errors import StoreError, Unusable
+from bot.store.schema import VERSION
 
 FAULTS = (SQLAlchemyError, OSError, TimeoutError)
 """What a locked, broken, full or absent database raises."""
@@ -130,18 +131,30 @@ def copy_before_migrating(url: URL, revision: str, now: datetime) -> Path | None
     return target
 
 
+def look_into(file: Path) -> tuple[str | None, frozenset[str]]:
+    """The revision in an SQLite file, and its tables. Raises ``StoreError`` when it is no good database."""
+    if not file.is_file() or file.stat().st_size == 0:
+        raise StoreError(f"There is no database at {file}.")
+    _examine(file)
+    with closing(_look_at(file)) as connection:
+        tables = frozenset(name for (name,) in connection.execute("SELECT name FROM sqlite_schema"))
+        row = (
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            if VERSION.name in tables
+            else None
+        )
+    return None if row is None else row[0], tables
+
+
 def put_in_place(url: URL, source: Path, now: datetime) -> Path | None:
     """Replace the database by a copy of ``source``; returns where the former one is now, None when there was none.
 
-    A kill at any instant leaves the former or the new one, whole. Raises ``StoreError`` when ``source`` is no good
-    database, and when a program has the present one open.
+    A kill at any instant leaves the former or the new one, whole. Raises ``StoreError`` when a program has the
+    present one open, ``OSError`` when the names cannot be changed.
     """
     file = _file(url)
     if file is None:
         raise StoreError("Only SQLite databases are restored by this program; use your database's own tools.")
-    if not source.is_file() or source.stat().st_size == 0:
-        raise StoreError(f"There is no database at {source}.")
-    _examine(source)
     file.parent.mkdir(parents=True, exist_ok=True)
     incoming = file.with_name(f"{file.name}.incoming")
     incoming.unlink(missing_ok=True)
