@@ -5,6 +5,7 @@ import re
 import socket
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -40,6 +41,7 @@ MAX_RETRY_AFTER_S = 3_600.0
 _RESET_HEADERS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
 _UNIX_TIMES_FROM = 1_000_000_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FOR_GOOD = frozenset({301, 308})
 _BEGINNING_BYTES = 1_024
 _HTML_START = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _ROOT = re.compile(rb"<(?:(rss|feed|rdf:rdf)|!doctype\s+html|html)\b", re.IGNORECASE)
@@ -133,18 +135,21 @@ class HttpFetch:
 
     async def _follow(self, request: Request, url: URL) -> Response:
         origin = url.origin()
-        trusted = True
+        trusted = for_good = True
+        moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             # Once an answer came from elsewhere, whoever sent us there chooses the rest of the way.
             trusted = trusted and url.origin() == origin
             answer = await self._hop(request, url, with_credentials=trusted)
             if isinstance(answer, Response):
-                return answer
-            url = answer
+                return replace(answer, moved_to=moved_to)
+            url = answer.to
+            for_good = for_good and answer.for_good
+            moved_to = str(url) if for_good else moved_to
         raise TooManyRedirects(f"{site_name(request.url)} redirects in circles, or too often.")
 
-    async def _hop(self, request: Request, url: URL, *, with_credentials: bool) -> Response | URL:
-        """One exchange: the answer, or the checked address to which it sends us."""
+    async def _hop(self, request: Request, url: URL, *, with_credentials: bool) -> "Response | _Redirect":
+        """One exchange: the answer, or where it sends us."""
         if self._session is None or self._session.closed:
             raise LifecycleError("The connection to the outside is not open.")
         headers = _headers(request)
@@ -155,7 +160,7 @@ class HttpFetch:
             request.method, url, headers=headers, data=form, allow_redirects=False
         ) as response:
             if response.status in _REDIRECTS and request.method == "GET" and "Location" in response.headers:
-                return self._next(url, response.headers["Location"])
+                return _Redirect(self._next(url, response.headers["Location"]), response.status in _FOR_GOOD)
             self._check_status(request, response)
             if response.status == 304:
                 return _response(response, b"")
@@ -195,6 +200,13 @@ class HttpFetch:
         except AddressRefused as error:
             raise _RefusedSocket(error.sentence) from error
         return socket.socket(family=family, type=kind, proto=protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    to: URL
+    """Checked."""
+    for_good: bool
 
 
 class _RefusedSocket(OSError):

@@ -55,6 +55,8 @@ class Response:
     """Lower case, without parameters; empty when the upstream sent none."""
     charset: str | None = None
     """As declared in the content type."""
+    moved_to: str | None = None
+    """Where the address asked for has moved for good (301, 308); a redirect for now ends such a chain."""
 
     @property
     def not_modified(self) -> bool:

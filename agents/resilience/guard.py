@@ -244,6 +244,22 @@ class ScanGuard:
         whole_s = max(self._config.cache_ttl_s, spec.ttl_s)
         return min(_PARTIAL_TTL_S, whole_s) if scan.partial else whole_s
 
+    def fetch(self, name: str, timeout_s: float) -> GuardedFetch:
+        """For requests that belong to no scan: limited and circuit-broken like all others, each sent only once.
+
+        ``name`` is what circuits and logs call them; it must be used up within ``timeout_s``.
+        """
+        return GuardedFetch(
+            self._raw,
+            source=name,
+            deadline_at=self._clock() + timeout_s,
+            retry=replace(self._retry, attempts=1),
+            breakers=self.breakers,
+            limiter=self._limiter,
+            clock=self._clock,
+            rng=self._rng,
+        )
+
     async def close(self) -> None:
         """Cancel the scans under way and wait for their end."""
         await self._cache.close()

@@ -33,6 +33,8 @@ LENGTH = struct.Struct(">I")
 
 _TEXT_CHARS = 8_000
 _KEY_CHARS = 2_000
+_MOST_LINKS = 10
+_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/feed+json"})
 _DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}?\?>")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
@@ -73,6 +75,8 @@ class ParseRequest(msgspec.Struct):
     body: bytes
     charset: str | None
     max_items: int
+    is_page: bool = False
+    """It is a web page, asked which feeds it names."""
 
 
 class Entry(msgspec.Struct):
@@ -98,10 +102,26 @@ class Feed(msgspec.Struct):
     """Whether there were more items than asked for."""
 
 
+class FeedLink(msgspec.Struct):
+    """A feed that a page names, as the page wrote it."""
+
+    href: str
+    title: str
+
+
+class Page(msgspec.Struct):
+    """What a web page says of feeds, in its order."""
+
+    links: list[FeedLink]
+    base: str = ""
+    """What its addresses are relative to, where it says so; may be relative itself."""
+
+
 class ParseReply(msgspec.Struct):
-    """The feed or a reason for people; ``retire``: end this process after the answer."""
+    """The feed, the page or a reason for people; ``retire``: end this process after the answer."""
 
     feed: Feed | None = None
+    page: Page | None = None
     error: str = ""
     retire: bool = False
 
@@ -284,6 +304,39 @@ def _json_entry(item: _JsonItem) -> Entry:
     )
 
 
+def read_page(text: str) -> Page:
+    """The feeds that a web page names (https://blog.whatwg.org/feed-autodiscovery), the first few of them."""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    links = _FeedLinks()
+    parser = etree.HTMLParser(target=links, encoding="utf-8")
+    parser.feed(text.encode())
+    parser.close()
+    return links.close()
+
+
+class _FeedLinks:
+    """What lxml tells of each element, of which no tree is built."""
+
+    def __init__(self) -> None:
+        self._page = Page([])
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        href = _text(attributes.get("href"), _KEY_CHARS)
+        if tag == "base":
+            self._page.base = self._page.base or href
+        elif tag == "link" and href and _names_feed(attributes) and len(self._page.links) < _MOST_LINKS:
+            self._page.links.append(FeedLink(href, _text(attributes.get("title"), _KEY_CHARS)))
+
+    def close(self) -> Page:
+        return self._page
+
+
+def _names_feed(attributes: Mapping[str, str]) -> bool:
+    kind = attributes.get("type", "").partition(";")[0].strip().lower()
+    return kind in _FEED_TYPES and "alternate" in attributes.get("rel", "").lower().split()
+
+
 def _text(value: Any, limit: int = _TEXT_CHARS) -> str:
     return value.strip()[:limit] if isinstance(value, str) else ""
 
@@ -306,7 +359,10 @@ def _tuple_seconds(parts: Any) -> float | None:
 def answer(request: ParseRequest) -> ParseReply:
     """Decode and read one body; what goes wrong is said in the reply."""
     try:
-        return ParseReply(feed=read_feed(decode(request.body, request.charset), request.max_items))
+        text = decode(request.body, request.charset)
+        if request.is_page:
+            return ParseReply(page=read_page(text))
+        return ParseReply(feed=read_feed(text, request.max_items))
     except NotAFeed as error:
         return ParseReply(error=str(error))
     except (MemoryError, RecursionError):

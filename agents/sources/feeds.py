@@ -10,10 +10,12 @@ import msgspec
 
 from agents.errors import LifecycleError, UnexpectedContent
 from agents.sources import feed_worker
-from agents.sources.feed_worker import LENGTH, Feed, ParseReply, ParseRequest
+from agents.sources.feed_worker import LENGTH, Feed, Page, ParseReply, ParseRequest
 
 MAX_ITEMS = 300
 """Of one feed; the rest is not looked at."""
+PAGE_BYTES = 256_000
+"""Of a web page; the rest is not looked at."""
 _PROGRAM = str(Path(feed_worker.__file__).resolve())
 _START_S = 20.0
 _REPLY_BYTES = 16_000_000
@@ -54,6 +56,14 @@ class FeedParser:
         if reply.feed is None:
             raise UnexpectedContent(reply.error)
         return reply.feed
+
+    async def page(self, body: bytes, charset: str | None) -> Page:
+        """The feeds that a web page names in its first ``PAGE_BYTES``; ``UnexpectedContent`` as for ``parse``."""
+        async with self._permits:
+            reply = await self._answer(ParseRequest(body[:PAGE_BYTES], charset, 0, is_page=True))
+        if reply.page is None:
+            raise UnexpectedContent(reply.error)
+        return reply.page
 
     async def close(self) -> None:
         """Kill every worker and wait until it is gone; harmless when repeated."""
