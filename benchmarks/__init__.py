@@ -1,0 +1,1 @@
+"""Every figure that this project promises, measured: ``python -m benchmarks``."""

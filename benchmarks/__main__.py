@@ -1,0 +1,81 @@
+"""``python -m benchmarks [NAME...]``: measure and print the figures; status 1 if one is not as it must be."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from benchmarks import acknowledgement, bus, cpu, discovery, single_flight, stalls
+from benchmarks.figure import Measure, Measured, Size
+
+FIGURES: Mapping[str, Measure] = {
+    module.NAME: module.measure for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls)
+}
+_FIGURE_WIDTH = 64
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    size = Size.TINY if arguments.tiny else Size.FULL
+    results: list[Measured] = []
+    for name in arguments.names or FIGURES:
+        if not arguments.json:
+            print(f"measuring {name} …", file=sys.stderr)
+        results += asyncio.run(FIGURES[name](size))
+    if arguments.json:
+        figures = [{**asdict(result), "reached": result.reached} for result in results]
+        print(
+            json.dumps({"machine": machine(), "size": size.value, "figures": figures}, indent=2, ensure_ascii=False)
+        )
+    else:
+        print(table(results))
+        print(f"\n{machine()}")
+    return 0 if all(result.reached for result in results) or size is Size.TINY else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what the project promises.")
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *FIGURES], help=f"of {', '.join(FIGURES)}")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--tiny", action="store_true", help="see that it works; the figures mean nothing")
+    return parser
+
+
+def table(results: Sequence[Measured]) -> str:
+    """One row per figure, its details below it."""
+    rows = []
+    for result in results:
+        must = f"{'exactly' if result.exactly else '≤'} {_number(result.limit, result)}"
+        verdict = "pass" if result.reached else "FAIL"
+        first, *rest = textwrap.wrap(result.figure, _FIGURE_WIDTH)
+        rows.append(f"{first:{_FIGURE_WIDTH}}  {_number(result.value, result):>9}  {must:>10}  {verdict}")
+        rows += rest
+        rows += [f"  {line}" for line in textwrap.wrap(result.details, _FIGURE_WIDTH - 2)]
+    head = f"{'figure':{_FIGURE_WIDTH}}  {'measured':>9}  {'must reach':>10}"
+    return "\n".join([head, "-" * len(head), *rows])
+
+
+def _number(value: float, result: Measured) -> str:
+    return f"{value:g}" if result.exactly else f"{value:.2f} {result.unit}"
+
+
+def machine() -> str:
+    """What it was measured on, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
+    return (
+        f"{cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+        f"{when}, load {load}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
