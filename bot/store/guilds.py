@@ -9,7 +9,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from sqlalchemy import Insert, Row, delete, func, select
+from sqlalchemy import Insert, Row, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.events import utc_now
@@ -31,6 +31,11 @@ T = TypeVar("T")
 
 _log = logger("bot.store")
 _FIELDS = tuple(name for name in GuildSettings.model_fields if name != "schema_version")
+_UPDATE = (
+    update(GUILD_SETTINGS)
+    .where(GUILD_SETTINGS.c.guild_id == bindparam("of"))
+    .values(version=bindparam("version"), body=bindparam("body"))
+)
 _BATCH = 100
 _PURGE_EVERY_S = 3600.0
 
@@ -441,18 +446,19 @@ class SqlGuildStore:
         return taken
 
     async def _decide(self, connection: AsyncConnection, saves: Sequence[_Save]) -> _Batch:
-        batch = _Batch(await _current(connection, {save.guild_id for save in saves}, lock=True))
+        stored = await _current(connection, {save.guild_id for save in saves}, lock=True)
+        batch = _Batch(dict(stored))
         at = self._now().timestamp()
         for save in saves:
             batch.add(save, at)
-        if batch.changed:
-            await connection.execute(delete(GUILD_SETTINGS).where(GUILD_SETTINGS.c.guild_id.in_(batch.changed)))
-            rows = [
-                {"guild_id": guild_id, "version": saved.version, "body": saved.settings.dump()}
-                for guild_id, saved in batch.changed.items()
-            ]
-            await connection.execute(GUILD_SETTINGS.insert(), rows)
-            await connection.execute(GUILD_CHANGES.insert(), batch.rows)
+        changed = batch.changed.items()
+        for statement, rows in (
+            (GUILD_SETTINGS.insert(), [_row("guild_id", *one) for one in changed if one[0] not in stored]),
+            (_UPDATE, [_row("of", *one) for one in changed if one[0] in stored]),
+            (GUILD_CHANGES.insert(), batch.rows),
+        ):
+            if rows:
+                await connection.execute(statement, rows)
         return batch
 
     def _fail(self, error: StoreError) -> None:
@@ -511,6 +517,10 @@ def _too_slow(*, begun: bool) -> StoreError:
     if begun:
         return SaveUnknown("The database did not answer in time: whether this was saved is not known yet.")
     return NotSaved("Nothing was saved: the database did not answer in time.")
+
+
+def _row(key: str, guild_id: int, saved: Versioned) -> dict[str, object]:
+    return {key: guild_id, "version": saved.version, "body": saved.settings.dump()}
 
 
 def _changes(save: _Save, current: Versioned, at: float) -> Iterator[dict[str, object]]:

@@ -48,7 +48,7 @@ async def life(
         AnswerStore(database, pause_s=60) as answers,
         SqlGuildStore(database, answers, memory=memory, **options) as guilds,
     ):
-        await until(lambda: answers._purged_at is not None)
+        await until(lambda: answers._purged_at is not None and not guilds._tasks)
         yield Life(database, guilds)
 
 
