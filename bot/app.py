@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,17 +22,19 @@ from agents.bus.memory import MemoryBus
 from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE
 from agents.scout import SCOUT_CONFIG, SignalsScout
 from bot.admission import Admission
-from bot.asking import Asking
+from bot.asking import Asking, Origin
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.client import SignalsBot
 from bot.cogs.buttons import ButtonsCog
+from bot.cogs.config import ConfigCog
 from bot.cogs.help import HelpCog
 from bot.cogs.signals import SignalsCog
+from bot.configuring import Configuring
 from bot.delivery.answers import AnswerDelivery
 from bot.delivery.places import as_discord
 from bot.gateway import set_addresses
-from bot.guild_settings import TTL_RANGE_S, Operator
+from bot.guild_settings import DEFAULTS, TTL_RANGE_S, GuildSettings, Operator
 from bot.settings import Settings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
@@ -132,10 +135,20 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
         delivery,
         operator=operator_of(parts),
         answer_timeout_s=parts.settings.answer_timeout_s,
+        settings_of=partial(settings_of, parts.guilds),
     )
     await bot.add_cog(SignalsCog(bot, asking, parts.session))
     await bot.add_cog(ButtonsCog(bot, asking, parts.answers, parts.cards, parts.session))
     await bot.add_cog(HelpCog(bot, asking))
+    await bot.add_cog(ConfigCog(Configuring(parts.guilds, operator_of(parts), post), parts.session))
+
+
+async def settings_of(guilds: GuildStore, origin: Origin) -> GuildSettings:
+    """What holds where somebody asks; the defaults outside of servers, and where nothing can be found out."""
+    if origin.guild_id is None:
+        return DEFAULTS
+    known = guilds.peek(origin.guild_id) or await guilds.get(origin.guild_id)
+    return known.settings
 
 
 async def post_to_channel(client: discord.Client, channel_id: int, tenant: str | None, card: Card) -> bool:

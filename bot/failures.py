@@ -11,9 +11,12 @@ from agents.errors import ScoutError
 from agents.events import utc_now
 from bot.admission import Refused
 from bot.asking import NotHere, NotNow
+from bot.cards import config as config_cards
 from bot.cards import notices
 from bot.cards.card import Card
+from bot.configuring import CannotHold, MayNotConfigure, OtherServer, Overtaken
 from bot.delivery.places import PLACE_FAULTS, Place, as_discord
+from bot.store.errors import SaveUnknown, StoreError
 
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
@@ -83,6 +86,10 @@ def _expected(error: BaseException) -> Card | None:
         return notices.ask_elsewhere(error.channel_ids)
     if isinstance(error, ScoutError):
         return notices.invalid(error.sentence)
+    if isinstance(error, StoreError):
+        return notices.perhaps_saved(str(error)) if isinstance(error, SaveUnknown) else notices.store_away(str(error))
+    if isinstance(error, (MayNotConfigure, OtherServer, CannotHold, Overtaken)):
+        return _not_configured(error)
     if isinstance(error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)):
         return notices.unknown_command()
     if isinstance(error, commands.CommandNotFound):
@@ -96,6 +103,16 @@ def _expected(error: BaseException) -> Card | None:
             "I lack a permission here. I need to see this channel, send messages and embed links."
         )
     return None
+
+
+def _not_configured(error: MayNotConfigure | OtherServer | CannotHold | Overtaken) -> Card:
+    if isinstance(error, MayNotConfigure):
+        return notices.admins_only(error.role_id, in_server=error.guild_id is not None)
+    if isinstance(error, OtherServer):
+        return notices.other_server()
+    if isinstance(error, CannotHold):
+        return notices.cannot_hold(error.problems)
+    return config_cards.overtaken_card(error.changes)
 
 
 def _refused(error: NotNow) -> Card:

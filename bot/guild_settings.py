@@ -308,6 +308,16 @@ class SettingSpec:
         """Its value."""
         return getattr(settings, self.field)
 
+    def typed(self, value: Any) -> str:
+        """A value as somebody would type it: ``parse`` takes it back."""
+        if value in (None, ()):
+            return "all" if "all" in self.choices else "none"
+        if isinstance(value, bool):
+            return _on_or_off(value)
+        if isinstance(value, tuple):
+            return ", ".join(map(str, value))
+        return f"{value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
     def parse(self, text: str) -> Any:
         """The value that somebody typed; a ``ValueError`` says in words what it takes."""
         if not isinstance(text, str):

@@ -48,6 +48,60 @@ class Button:
         return body
 
 
+class SelectKind(IntEnum):
+    """What a menu offers: texts of ours, or what the server has."""
+
+    TEXT = 3
+    ROLE = 6
+    CHANNEL = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a menu of texts: plain, without markdown."""
+
+    label: str
+    value: str
+    description: str = ""
+    chosen: bool = False
+
+    def payload(self) -> dict[str, object]:
+        """As Discord's API takes it."""
+        body: dict[str, object] = {"label": self.label, "value": self.value, "default": self.chosen}
+        if self.description:
+            body["description"] = self.description
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A menu that fills a row: ``choices`` for texts, else ``chosen`` ids of channels or roles."""
+
+    custom_id: str
+    kind: SelectKind
+    placeholder: str
+    choices: tuple[Choice, ...] = ()
+    chosen: tuple[int, ...] = ()
+    least: int = 1
+    most: int = 1
+
+    def payload(self) -> dict[str, object]:
+        """As Discord's API takes it."""
+        body: dict[str, object] = {
+            "type": int(self.kind),
+            "custom_id": self.custom_id,
+            "placeholder": self.placeholder,
+            "min_values": self.least,
+            "max_values": self.most,
+        }
+        if self.kind is SelectKind.TEXT:
+            body["options"] = [choice.payload() for choice in self.choices]
+        elif self.chosen:
+            of_type = "role" if self.kind is SelectKind.ROLE else "channel"
+            body["default_values"] = [{"id": str(one), "type": of_type} for one in self.chosen]
+        return body
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A titled paragraph of an embed."""
@@ -80,20 +134,22 @@ class Embed:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One message: an embed over rows of buttons (at most five rows of at most five)."""
+    """One message: an embed over menus over rows of buttons (at most five rows in all, of at most five buttons)."""
 
     embed: Embed
     rows: tuple[tuple[Button, ...], ...] = ()
+    selects: tuple[Select, ...] = ()
     private: bool = False
     """Whether only the person who caused it should see it, where Discord allows that."""
 
     def payload(self) -> dict[str, object]:
         """The body of a create or edit request, the caller's own to add to (a nonce, flags).
 
-        It replaces embeds and buttons of what it edits, and can mention nobody.
+        It replaces embeds, menus and buttons of what it edits, and can mention nobody.
         """
+        rows: list[tuple[Button | Select, ...]] = [*((select,) for select in self.selects), *self.rows]
         return {
             "embeds": [self.embed.payload()],
-            "components": [{"type": 1, "components": [button.payload() for button in row]} for row in self.rows],
+            "components": [{"type": 1, "components": [one.payload() for one in row]} for row in rows],
             "allowed_mentions": {"parse": []},
         }

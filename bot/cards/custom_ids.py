@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 PAGE_PATTERN = r"s1:p:(?P<answer_id>[0-9a-f]{20}):(?P<page>[0-9]{1,2}):(?P<owner_id>[0-9]{1,20})"
 AGAIN_PATTERN = r"s1:a:(?P<answer_id>[0-9a-f]{20})"
+CONFIG_FAMILY = "c1:"
+"""What the ids of everything that configures a server begin with."""
+
 
 _PAGE = re.compile(PAGE_PATTERN, re.ASCII)
 _AGAIN = re.compile(AGAIN_PATTERN, re.ASCII)
+_CONFIG = re.compile(r"c1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[0-9]{1,20}):(?P<detail>[a-z0-9_.]{0,60})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,27 @@ class AgainButton:
 
     def __str__(self) -> str:
         return f"s1:a:{self.answer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigControl:
+    """A button, menu or form that shows or changes a server's settings."""
+
+    verb: str
+    """What it does, 2 to 8 small letters."""
+    guild_id: int
+    """Whose settings; anywhere else it does nothing."""
+    detail: str = ""
+    """At most 60 small letters, digits, underscores and dots."""
+
+    def __str__(self) -> str:
+        return f"{CONFIG_FAMILY}{self.verb}:{self.guild_id}:{self.detail}"
+
+
+def parse_config(custom_id: str) -> ConfigControl | None:
+    """What a custom id configures; None when it is none of ours, or forged."""
+    found = _CONFIG.fullmatch(custom_id)
+    return None if found is None else ConfigControl(found["verb"], int(found["guild_id"]), found["detail"])
 
 
 def parse(custom_id: str) -> PageButton | AgainButton | None:

@@ -73,6 +73,37 @@ def not_allowed(sentence: str) -> Card:
     return _notice("Not allowed", quoted(sentence, 500))
 
 
+def admins_only(role_id: int | None, *, in_server: bool) -> Card:
+    """Only some may configure the bot; ``role_id`` is the role that the server gave the right to, if any."""
+    if not in_server:
+        return _notice("Only in a server", "Settings belong to a server. Use this in a server that has installed me.")
+    role = f", or with the role <@&{role_id}>" if role_id is not None else ""
+    return _notice("Only for admins", f"Members with the permission Manage Server{role} may do this.")
+
+
+def other_server() -> Card:
+    """A form or button of one server, used in another."""
+    return _notice("This belongs to another server", "Nothing was changed. Use `/config` here for this server's own.")
+
+
+def cannot_hold(problems: Sequence[str]) -> Card:
+    """Settings that cannot work in this server; each problem is a sentence."""
+    told = [f"- {quoted(problem, 200)}" for problem in problems[:_NAMED_CHANNELS]]
+    more = [f"- … and {len(problems) - _NAMED_CHANNELS} more"] if len(problems) > _NAMED_CHANNELS else []
+    return _notice("Not saved", "\n".join(["Nothing was changed:", *told, *more]))
+
+
+def store_away(sentence: str) -> Card:
+    """The database could not be asked or changed; nothing was."""
+    return _notice("Not now", f"{quoted(sentence, 300)} Nothing was changed. Try again in a minute.", Colour.NONE)
+
+
+def perhaps_saved(sentence: str) -> Card:
+    """Nobody knows whether the database made a change."""
+    hint = "Look with `/config show` in a minute, and repeat the change if it is not there."
+    return _notice("Perhaps saved", f"{quoted(sentence, 300)} {hint}", Colour.PARTLY)
+
+
 def ask_elsewhere(channel_ids: Sequence[int]) -> Card:
     """The server's admins chose where members may ask."""
     named = ", ".join(f"<#{channel_id}>" for channel_id in channel_ids[:_NAMED_CHANNELS])

@@ -60,7 +60,7 @@ class ButtonsCog(commands.Cog, name="buttons"):
         """Answer presses and modals that no pattern of ours takes; discord.py would leave them without a word."""
         if interaction.type not in {discord.InteractionType.component, discord.InteractionType.modal_submit}:
             return
-        if not _is_ours(interaction):
+        if not _is_ours(interaction) and not _is_answered_elsewhere(interaction):
             await self.guarded(interaction, lambda pressed: tell(pressed, notices.unknown_button()))
 
     async def guarded(self, interaction: discord.Interaction, press: Press) -> None:
@@ -110,6 +110,12 @@ class ButtonsCog(commands.Cog, name="buttons"):
             await tell(interaction, notices.expired(answer_id if answer is not None else None))
             return None
         return answer
+
+
+def _is_answered_elsewhere(interaction: discord.Interaction) -> bool:
+    """Whether another cog answers every press of this kind, forged ones too."""
+    data: Any = interaction.data or {}
+    return str(data.get("custom_id", "")).startswith(custom_ids.CONFIG_FAMILY)
 
 
 def _is_ours(interaction: discord.Interaction) -> bool:

@@ -155,13 +155,16 @@ def everywhere(command: Any) -> Any:
 
 
 async def acknowledge(
-    interaction: discord.Interaction, session: aiohttp.ClientSession, *, private: bool = False
+    interaction: discord.Interaction, session: aiohttp.ClientSession, *, private: bool = False, update: bool = False
 ) -> InteractionPlace:
     """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good.
 
+    With ``update`` the answer replaces the message whose button was pressed, which stays as it is until then.
+
     As the client's own ``defer``, which asks for the message in return and reads it, though nobody looks at it.
     """
-    deferred = discord.InteractionResponseType.deferred_channel_message
+    types = discord.InteractionResponseType
+    deferred = types.deferred_message_update if update else types.deferred_channel_message
     route = Route(
         "POST",
         "/interactions/{webhook_id}/{webhook_token}/callback",
@@ -169,7 +172,7 @@ async def acknowledge(
         webhook_token=interaction.token,
     )
     payload: dict[str, Any] = {"type": deferred.value}
-    if private:
+    if private and not update:
         payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
     try:
         await async_context.get().request(route, session=session, payload=payload)

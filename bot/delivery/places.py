@@ -68,8 +68,10 @@ class MessagePlace:
 def as_discord(card: Card, *, editing: bool = False) -> dict[str, Any]:
     """A card as keyword arguments for the client's own send and edit methods; it can mention nobody.
 
-    The client's own default for mentions is not sent with edits of messages.
+    The client's own default for mentions is not sent with edits of messages. Menus are only drawn by
+    ``InteractionPlace``.
     """
+    assert not card.selects
     drawn: dict[str, Any] = {
         "embed": discord.Embed.from_dict(card.embed.payload()),
         "allowed_mentions": discord.AllowedMentions.none(),

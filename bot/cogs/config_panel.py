@@ -1,0 +1,167 @@
+"""``/config panel``: the settings as a form of menus and text fields.
+
+All that it knows is in the ids of its controls, so that it works after a restart, for whoever may configure.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import aiohttp
+import discord
+
+from agents.errors import InvalidOption
+from bot.cards import config as cards
+from bot.cards.card import Card
+from bot.cards.config import ValueChange
+from bot.cards.custom_ids import ConfigControl
+from bot.cogs.admins import Admins
+from bot.cogs.signals import acknowledge
+from bot.configuring import Admin, Overtaken, Saved
+from bot.delivery.places import Place
+from bot.failures import tell
+from bot.guild_settings import MOST_CHANNELS, SettingSpec
+
+_LONGEST_LABEL = 45
+_LONGEST_PLACEHOLDER = 100
+_INPUT = "value"
+
+
+class ConfigPanel:
+    """Opens the form and serves its controls."""
+
+    def __init__(self, admins: Admins, session: aiohttp.ClientSession) -> None:
+        self._admins = admins
+        self._configuring = admins.configuring
+        self._session = session
+        self.presses: dict[str, Callable[[discord.Interaction, ConfigControl], Awaitable[None]]] = {
+            "pick": self._pick,
+            "put": self._put,
+            "edit": self._edit,
+            "default": self._default,
+        }
+        """What serves each verb of a control's id."""
+
+    async def open(self, interaction: discord.Interaction, *, private: bool) -> None:
+        """Show the form, to the person alone or to everybody in the channel."""
+
+        async def answer(admin: Admin) -> None:
+            place = await acknowledge(interaction, self._session, private=private)
+            await place.edit(self._card(admin, None))
+
+        await self._admins.serve(interaction, answer)
+
+    async def _pick(self, interaction: discord.Interaction, control: ConfigControl) -> None:
+        """A setting was chosen: show it with what changes it."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            (field,) = _values(interaction) or ("",)
+            await place.edit(self._card(admin, self._spec(field)))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _put(self, interaction: discord.Interaction, control: ConfigControl) -> None:
+        """A value was chosen in a menu, or typed into the form."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            spec = self._unchanged(admin, control)
+            typed = _typed(interaction)
+            if typed is None:
+                chosen = _values(interaction)
+                typed = ", ".join(chosen) if chosen else spec.typed(())
+            await self._save(admin, place, spec, self._configuring.with_value(admin.settings, spec, typed))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _default(self, interaction: discord.Interaction, control: ConfigControl) -> None:
+        """Back to the default."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            spec = self._unchanged(admin, control)
+            await self._save(admin, place, spec, admin.settings.changed(**{spec.field: spec.default}))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _edit(self, interaction: discord.Interaction, control: ConfigControl) -> None:
+        """Open a text field with what holds now."""
+
+        async def answer(admin: Admin) -> None:
+            spec = self._unchanged(admin, control)
+            now = spec.typed(spec.of(admin.settings))
+            if len(now) > cards.LONGEST_FORM:
+                await tell(interaction, cards.form_too_long())
+                return
+            await interaction.response.send_modal(
+                _form(spec, now, ConfigControl("put", admin.guild.id, control.detail))
+            )
+
+        await self._admins.serve(interaction, answer, control)
+
+    async def _save(self, admin: Admin, place: Place, spec: SettingSpec, settings: Any) -> None:
+        def draw(saved: Saved) -> Card:
+            after = Admin(admin.guild, admin.user_id, saved.after)
+            return self._card(after, spec, saved.changes)
+
+        await self._admins.change(admin, place, settings, "panel", draw)
+
+    def _card(self, admin: Admin, chosen: SettingSpec | None, saved: tuple[ValueChange, ...] | None = None) -> Card:
+        specs = tuple(self._configuring.specs.values())
+        return cards.panel_card(specs, admin.settings, admin.guild.id, chosen, saved)
+
+    def _spec(self, field: str) -> SettingSpec:
+        spec = self._configuring.spec_of_field(field)
+        if spec is None:
+            raise InvalidOption("setting", "There is no such setting any more. Open a new /config panel.")
+        return spec
+
+    def _unchanged(self, admin: Admin, control: ConfigControl) -> SettingSpec:
+        """The setting of a control, if it is as it was when the control was drawn.
+
+        Else somebody's list would be replaced by one made from an older list. Raises ``Overtaken``.
+        """
+        field, _, seen = control.detail.partition(".")
+        spec = self._spec(field)
+        if seen != cards.digest(admin.settings, spec):
+            now = spec.of(admin.settings)
+            raise Overtaken((ValueChange(spec, now, now),))
+        return spec
+
+
+def _form(spec: SettingSpec, now: str, control: ConfigControl) -> discord.ui.Modal:
+    """A text field; not remembered by the client, whose presses are matched by id."""
+    many = len(now) > _LONGEST_PLACEHOLDER or isinstance(spec.default, tuple)
+    field: discord.ui.TextInput[Any] = discord.ui.TextInput(
+        custom_id=_INPUT,
+        default=now,
+        placeholder=spec.range[:_LONGEST_PLACEHOLDER],
+        max_length=cards.LONGEST_FORM,
+        style=discord.TextStyle.paragraph if many else discord.TextStyle.short,
+    )
+    form = discord.ui.Modal(title=f"Set {spec.name}"[:_LONGEST_LABEL], custom_id=str(control), timeout=None)
+    form.add_item(
+        discord.ui.Label(
+            text=spec.name[:_LONGEST_LABEL], description=spec.help[:_LONGEST_PLACEHOLDER], component=field
+        )
+    )
+    form.stop()
+    return form
+
+
+def _values(interaction: discord.Interaction) -> tuple[str, ...]:
+    """What was chosen in a menu; anybody can send anything."""
+    data: Any = interaction.data or {}
+    values = data.get("values") or ()
+    return tuple(str(value) for value in values[: MOST_CHANNELS + 1]) if isinstance(values, list) else ()
+
+
+def _typed(interaction: discord.Interaction) -> str | None:
+    """What was typed into the form; None where there is none."""
+    data: Any = interaction.data or {}
+    return next(_inputs(data.get("components")), None)
+
+
+def _inputs(components: Any) -> Iterator[str]:
+    for component in components if isinstance(components, list) else ():
+        inner = component.get("component", component) if isinstance(component, dict) else {}
+        if inner.get("custom_id") == _INPUT and isinstance(inner.get("value"), str):
+            yield inner["value"]
+        yield from _inputs(inner.get("components"))
