@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from benchmarks import acknowledgement, bus, cpu, discovery, single_flight, stalls
+from benchmarks import acknowledgement, bus, cpu, discovery, settings, single_flight, stalls
 from benchmarks.figure import Measure, Measured, Size
 
 FIGURES: Mapping[str, Measure] = {
-    module.NAME: module.measure for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls)
+    module.NAME: module.measure for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls, settings)
 }
 _FIGURE_WIDTH = 64
 
