@@ -23,7 +23,10 @@ _RUNS = {Size.FULL: 21, Size.TINY: 1}
 
 
 async def measure(size: Size) -> list[Measured]:
-    """The median over fresh questions, none of them cached, 100 signals to be ranked each time: as many of each source as are asked for."""
+    """The median over fresh questions, none of them cached.
+
+    100 signals to be ranked each time: as many of each source as are asked for.
+    """
     sources = [_Slow(f"source{number}") for number in range(SOURCES)]
     took_s = []
     async with HttpFetch(user_agent="benchmark") as fetch:

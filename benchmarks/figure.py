@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-
 TIMES = "×"  # noqa: RUF001 - the sign that is meant
 
 

@@ -27,6 +27,14 @@ LOAD_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 15.0
 _ROOT = Path(__file__).resolve().parent.parent
 _BARE_BOT = Path(__file__).with_name("bare_bot.py")
+_NOBODY_WAITS = {
+    "USER_COOLDOWN_S": "0",
+    "USER_BURST": "10000",
+    "GUILD_CONCURRENCY": "100",
+    "GUILD_QUEUE": "1000",
+    "MAX_CONCURRENCY": "1000",
+}
+"""Refusals and waiting in line would be cheaper than answers."""
 _INHERITED = ("PATH", "HOME", "LANG", "TZ")
 """All that the processes inherit: an operator's own variables must not change what is measured."""
 
@@ -129,15 +137,12 @@ async def running_bots(folder: Path | None = None) -> AsyncIterator[tuple[Bot, B
         timeout = aiohttp.ClientTimeout(total=LOAD_TIMEOUT_S)
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         upstreams = await stack.enter_async_context(SampleUpstreams())
-        ours = await _bot(
-            stack, session, folder, "ours", ["-m", "bot", "run"], "/signals reddit",
-            {
-                **upstreams.env(),
-                "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
-                # Refusals and waiting in line would be cheaper than answers: nobody is held back.
-                "USER_COOLDOWN_S": "0", "USER_BURST": "10000", "GUILD_CONCURRENCY": "100", "GUILD_QUEUE": "1000", "MAX_CONCURRENCY": "1000",
-            },
-        )  # fmt: skip
+        settings = {
+            **upstreams.env(),
+            **_NOBODY_WAITS,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
+        }
+        ours = await _bot(stack, session, folder, "ours", ["-m", "bot", "run"], "/signals reddit", settings)
         card = await ours.card()
         path = folder / "card.json"
         path.write_text(json.dumps(card), encoding="utf-8")
