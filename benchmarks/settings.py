@@ -24,7 +24,7 @@ _PAIRS = {Size.FULL: 41, Size.TINY: 2}
 _READ_SERVERS = {Size.FULL: 1000, Size.TINY: 20}
 _SAVES = {Size.FULL: 3000, Size.TINY: 32}
 _KILLS = {Size.FULL: 100, Size.TINY: 2}
-_SERVERS = {Size.FULL: 10_000, Size.TINY: 2000}
+_SERVERS = {Size.FULL: 10_000, Size.TINY: 500}
 
 
 def sample(number: int) -> GuildSettings:
