@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 
 from bot.store.database import Database
 
-WAYS = 8
+WAYS = 4
 
 
 def opening(file: Path) -> None:
@@ -73,7 +73,7 @@ def main() -> None:
         file = directory / f"moment-{way}" / "signals.db"
         file.parent.mkdir()
         shutil.copy(directory / "old.db", file)
-        outcomes.append((str(file), forked(file, delay_s=0.008 * way + 0.004), forked(file)))
+        outcomes.append((str(file), forked(file, delay_s=0.015 * way + 0.005), forked(file)))
     sys.stdout.write(json.dumps(outcomes))
 
 
