@@ -123,6 +123,7 @@ def _parts(signal: Signal) -> Iterator[str]:
         f"{signal.id}{_UNIT}{signal.score:.2f}{_UNIT}{votes.points}{_UNIT}{votes.comments}"
         f"{_UNIT}{signal.title}{_UNIT}{signal.url}{_UNIT}{signal.timestamp.timestamp()}"
         f"{_UNIT}{signal.origin}{_UNIT}{signal.excerpt}{_UNIT}{signal.nsfw}{_UNIT}{signal.parts.formula}"
+        f"{_UNIT}{signal.parts.raised}"
     )
     for place in signal.also_in:
         yield f"{place.source}{_UNIT}{place.origin}{_UNIT}{place.url}{_UNIT}{place.points}"

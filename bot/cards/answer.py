@@ -170,6 +170,8 @@ def _facts(signal: Signal, titles: Mapping[str, str]) -> Iterator[str]:
         yield _counted(votes.comments, "comment")
     if signal.nsfw:
         yield "NSFW"
+    if signal.parts.raised:
+        yield "wanted word"
     yield quoted(signal.origin or titles.get(signal.source, signal.source), 30)
     host = domain(signal.url)
     if host:

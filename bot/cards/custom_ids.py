@@ -14,7 +14,7 @@ CONFIG_FAMILY = "c1:"
 
 _PAGE = re.compile(PAGE_PATTERN, re.ASCII)
 _AGAIN = re.compile(AGAIN_PATTERN, re.ASCII)
-_CONFIG = re.compile(r"c1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[0-9]{1,20}):(?P<detail>[a-z0-9_.]{0,60})", re.ASCII)
+_CONFIG = re.compile(r"c1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[1-9][0-9]{0,19}):(?P<detail>[a-z0-9_.]{0,60})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

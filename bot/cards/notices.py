@@ -95,7 +95,7 @@ def cannot_hold(problems: Sequence[str]) -> Card:
 
 def store_away(sentence: str) -> Card:
     """The database could not be asked or changed; nothing was."""
-    return _notice("Not now", f"{quoted(sentence, 300)} Nothing was changed. Try again in a minute.", Colour.NONE)
+    return _notice("Not now", f"{quoted(sentence, 300)} Try again in a minute.", Colour.NONE)
 
 
 def perhaps_saved(sentence: str) -> Card:

@@ -161,7 +161,9 @@ def _typed(interaction: discord.Interaction) -> str | None:
 
 def _inputs(components: Any) -> Iterator[str]:
     for component in components if isinstance(components, list) else ():
-        inner = component.get("component", component) if isinstance(component, dict) else {}
+        inner = component.get("component", component) if isinstance(component, dict) else None
+        if not isinstance(inner, dict):
+            continue
         if inner.get("custom_id") == _INPUT and isinstance(inner.get("value"), str):
             yield inner["value"]
         yield from _inputs(inner.get("components"))

@@ -76,13 +76,40 @@ def _embed_violations(embed: Mapping[str, Any]) -> Iterator[str]:
 def _component_violations(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     if len(rows) > 5:
         yield "rows"
-    buttons = [button for row in rows for button in row["components"]]
     if any(not 1 <= len(row["components"]) <= 5 for row in rows):
         yield "buttons in a row"
-    ids = [button["custom_id"] for button in buttons if "custom_id" in button]
+    items = [item for row in rows for item in row["components"]]
+    ids = [item["custom_id"] for item in items if "custom_id" in item]
     if len(set(ids)) != len(ids) or any(not 1 <= len(one) <= 100 for one in ids):
         yield "custom ids"
+    for row in rows:
+        selects = [item for item in row["components"] if item["type"] != 2]
+        if selects and len(row["components"]) != 1:
+            yield "a menu beside something"
+        for select in selects:
+            yield from _select_violations(select)
+    buttons = [item for item in items if item["type"] == 2]
     if any(not 1 <= len(button["label"]) <= 80 for button in buttons):
         yield "label"
     if any(("url" in button) == ("custom_id" in button) for button in buttons):
         yield "button without one purpose"
+
+
+def _select_violations(select: Mapping[str, Any]) -> Iterator[str]:
+    if len(select["placeholder"]) > 150:
+        yield "placeholder"
+    room = len(select["options"]) if select["type"] == 3 else 25
+    if not 0 <= select["min_values"] <= select["max_values"] <= min(room, 25):
+        yield "how many may be chosen"
+    if len(select.get("default_values", ())) > select["max_values"]:
+        yield "more chosen than may be"
+    options = select.get("options", ())
+    values = [option["value"] for option in options]
+    if (select["type"] == 3 and not 1 <= len(options) <= 25) or len(set(values)) != len(values):
+        yield "options"
+    if sum(option["default"] for option in options) > select["max_values"]:
+        yield "more options chosen than may be"
+    for option in options:
+        texts = (option["label"], option["value"], option.get("description", "x"))
+        if any(not 1 <= len(text) <= 100 for text in texts):
+            yield f"option {option['value']!r}"

@@ -52,6 +52,12 @@ def every_notice(text: str) -> list[Card]:
         notices.not_allowed(text),
         notices.invalid(text),
         notices.stopping(),
+        notices.admins_only(None, in_server=False),
+        notices.admins_only(5, in_server=True),
+        notices.other_server(),
+        notices.cannot_hold([text] * 60),
+        notices.store_away(text),
+        notices.perhaps_saved(text),
     ]
 
 
