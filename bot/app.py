@@ -16,10 +16,11 @@ from discord.ext import commands
 
 from agents import telemetry
 from agents.agent import AgentConfig
-from agents.assembly import running_scout
+from agents.assembly import running_agents
 from agents.bus import EventBus
 from agents.bus.memory import MemoryBus
 from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE
+from agents.feeds import LooksAtFeeds
 from agents.scout import SCOUT_CONFIG, SignalsScout
 from bot.admission import Admission
 from bot.asking import Asking, Origin
@@ -28,11 +29,13 @@ from bot.cards.card import Card
 from bot.client import SignalsBot
 from bot.cogs.buttons import ButtonsCog
 from bot.cogs.config import ConfigCog
+from bot.cogs.feeds import FeedsCog
 from bot.cogs.help import HelpCog
 from bot.cogs.signals import SignalsCog
 from bot.configuring import Configuring
 from bot.delivery.answers import AnswerDelivery
 from bot.delivery.places import as_discord
+from bot.feeds import ServerFeeds
 from bot.gateway import set_addresses
 from bot.guild_settings import DEFAULTS, TTL_RANGE_S, GuildSettings, Operator
 from bot.settings import Settings
@@ -64,6 +67,7 @@ class Parts:
     database: Database
     answers: AnswerStore
     guilds: GuildStore
+    feeds: LooksAtFeeds
     cards: AnswerCards
     session: aiohttp.ClientSession
     settings: Settings
@@ -77,10 +81,10 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
         answers = await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S))
         guilds = await stack.enter_async_context(SqlGuildStore(database, answers))
         bus = MemoryBus()
-        scout = await stack.enter_async_context(running_scout(settings, bus, scout_config(settings)))
+        agents = await stack.enter_async_context(running_agents(settings, bus, scout_config(settings)))
         yield Parts(
             bus=bus,
-            scout=scout,
+            scout=agents.scout,
             admission=Admission(
                 permits=settings.guild_concurrency,
                 queue=settings.guild_queue,
@@ -91,7 +95,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
             database=database,
             answers=answers,
             guilds=guilds,
-            cards=AnswerCards({spec.name: spec.title for spec in scout.specs}),
+            feeds=agents.feeds,
+            cards=AnswerCards({spec.name: spec.title for spec in agents.scout.specs}),
             session=await stack.enter_async_context(aiohttp.ClientSession()),
             settings=settings,
         )
@@ -140,7 +145,9 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(SignalsCog(bot, asking, parts.session))
     await bot.add_cog(ButtonsCog(bot, asking, parts.answers, parts.cards, parts.session))
     await bot.add_cog(HelpCog(bot, asking))
-    await bot.add_cog(ConfigCog(Configuring(parts.guilds, operator_of(parts), post), parts.session))
+    configuring = Configuring(parts.guilds, operator_of(parts), post)
+    await bot.add_cog(ConfigCog(configuring, parts.session))
+    await bot.add_cog(FeedsCog(ServerFeeds(configuring, parts.feeds, parts.admission), configuring, parts.session))
 
 
 async def settings_of(guilds: GuildStore, origin: Origin) -> GuildSettings:
