@@ -131,7 +131,7 @@ async def test_subreddits__are_where_reddit_is_read(
 
 
 async def test_raise__lifts_what_has_the_word_and_says_why(scene: Scene, root: User, sources: Sources) -> None:
-    plain, wanted = story("Alpha beta news"), story("Gamma ray burst", timestamp=utc_now() - timedelta(hours=2))
+    plain, wanted = story("Alpha beta news"), story("Gamma ray burst", timestamp=utc_now() - timedelta(minutes=30))
     sources["reddit"].outcome = Scan((plain, wanted))
     said = await asked(scene, "/signals reddit")
     assert said.index("Alpha") < said.index("Gamma")
