@@ -31,8 +31,8 @@ QUIET_S = 0.3
 """After the last change of an answer before the next prompt is shown."""
 
 _HELP = (
-    "Type a command (/signals all query:python, /signals news timeframe:7d, /help),\n"
-    "the number of a button under the last answer, or quit. Ctrl-C ends."
+    "Type a command (/signals all query:python, /signals news timeframe:7d, /help), the number of a button under\n"
+    "the last answer, or a line that begins with @ to mention the bot. quit or Ctrl-C ends."
 )
 
 
@@ -161,11 +161,16 @@ class Talk:
             buttons = 0 if self._last is None else len(pressable(self._last))
             if self._last is None or not 1 <= int(line) <= buttons:
                 raise NotClickable(f"There is no button {line} under the last message; it has {buttons or 'none'}.")
-            self._exchange = await self._discord.click(self._person, self._last, int(line) - 1)
+            self._exchange = await self._discord.click(self._person, self._last, int(line))
         elif line.startswith("/"):
             self._exchange = await self._discord.type_command(self._person, self._channel, line)
+        elif line.startswith("@"):
+            said = line.removeprefix("@").removeprefix(self._discord.bot_user.name).strip()
+            await self._discord.say(self._person, self._channel, f"<@{self._discord.bot_user.id}> {said}".strip())
         else:
-            await self._discord.say(self._person, self._channel, line)
+            raise CommandSyntaxError(
+                "Commands begin with /, as in /help. A line that begins with @ mentions the bot."
+            )
 
     async def _answered(self) -> bool:
         """Wait until what the bot says is final: an answer has buttons or is private, what is pending has neither."""
