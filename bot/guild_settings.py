@@ -435,7 +435,7 @@ def settings_of(operator: Operator) -> tuple[SettingSpec, ...]:
             "on or off", _on_or_off, _truth, ("on", "off"),
         ),
         SettingSpec(
-            "log_channel", "log_channel_id", Kind.CHANNEL, "Where admins are told what went wrong",
+            "log_channel", "log_channel_id", Kind.CHANNEL, "Where admins are told what was changed",
             "a channel of this server, or none",
             lambda value: f"<#{value}>" if value else "none", lambda text: _optional(text, _channel_id),
         ),
