@@ -1,7 +1,7 @@
 """A server's settings, drawn: what holds, what changed, who changed it, and the form that changes it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -265,8 +265,12 @@ def panel_card(
     guild_id: int,
     chosen: SettingSpec | None = None,
     saved: Sequence[ValueChange] | None = None,
+    exists: Callable[[int], bool] = lambda _: True,
 ) -> Card:
-    """The form: a menu of settings, and for the chosen one what it takes; ``saved`` is what was just changed."""
+    """The form: a menu of settings, and for the chosen one what it takes; ``saved`` is what was just changed.
+
+    ``exists`` tells of a channel's or role's id whether it is still there: only then a menu can show it as chosen.
+    """
     menu = Select(
         str(ConfigControl("pick", guild_id)),
         SelectKind.TEXT,
@@ -277,6 +281,8 @@ def panel_card(
         text = "Choose a setting to see it and to change it. Whoever may configure this server may use this form."
         return Card(Embed("Configuration", text, Colour.PENDING), selects=(menu,))
     control = _control(chosen, settings, guild_id)
+    if control is not None:
+        control = replace(control, chosen=tuple(filter(exists, control.chosen)))
     detail = f"{chosen.field}.{digest(settings, chosen)}"
     buttons: tuple[Button, ...] = ()
     if chosen.settable:
@@ -288,11 +294,6 @@ def panel_card(
         buttons = (change, *buttons)
     embed = _setting_embed(chosen, settings, _saved_note(saved))
     return Card(embed, (buttons,) if buttons else (), selects=(menu,) if control is None else (menu, control))
-
-
-def typed_in_form(spec: SettingSpec, settings: GuildSettings) -> bool:
-    """Whether the setting is typed into a text field."""
-    return spec.settable and _control(spec, settings, 0) is None
 
 
 def form_too_long() -> Card:
@@ -387,8 +388,3 @@ def _private(embed: Embed, rows: tuple[tuple[Button, ...], ...] = ()) -> Card:
 def _notice(title: str, text: str, colour: Colour = Colour.NOTICE) -> Card:
     assert len(text) <= limits.DESCRIPTION
     return _private(Embed(title, text, colour))
-
-
-def by_field(specs: Mapping[str, SettingSpec]) -> dict[str, SettingSpec]:
-    """Specs by the model's names instead of the typed ones."""
-    return {spec.field: spec for spec in specs.values()}

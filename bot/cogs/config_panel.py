@@ -104,8 +104,12 @@ class ConfigPanel:
         await self._admins.change(admin, place, settings, "panel", draw)
 
     def _card(self, admin: Admin, chosen: SettingSpec | None, saved: tuple[ValueChange, ...] | None = None) -> Card:
-        specs = tuple(self._configuring.specs.values())
-        return cards.panel_card(specs, admin.settings, admin.guild.id, chosen, saved)
+        specs, guild = tuple(self._configuring.specs.values()), admin.guild
+
+        def exists(known_id: int) -> bool:
+            return guild.get_channel_or_thread(known_id) is not None or guild.get_role(known_id) is not None
+
+        return cards.panel_card(specs, admin.settings, guild.id, chosen, saved, exists)
 
     def _spec(self, field: str) -> SettingSpec:
         spec = self._configuring.spec_of_field(field)

@@ -239,3 +239,19 @@ async def test_a_channel_that_cannot_be_used_is_refused_in_the_form_too(scene: S
     await pick(scene, panel, "log_channel_id", root)
     assert "I lack View Channel" in await told(scene, await put(scene, panel, [str(hidden.id)], root))
     assert stored(scene) == DEFAULTS
+
+
+async def test_a_chosen_channel_that_was_deleted_since_is_not_shown_as_chosen(scene: Scene, root: User) -> None:
+    spare = scene.guild.add_channel("spare")
+    await until(lambda: scene.bot.get_channel(spare.id))
+    await set_raw(scene, root, "log_channel", str(spare.id))
+    panel = await answer_of(scene, "panel", root)
+    await pick(scene, panel, "log_channel_id", root)
+    assert controls(panel)[1]["default_values"] == [{"id": str(spare.id), "type": "channel"}]
+    scene.local.delete_channel(spare)
+    await until(lambda: scene.bot.get_channel(spare.id) is None)
+    panel = await answer_of(scene, "panel", root)
+    await pick(scene, panel, "log_channel_id", root)
+    assert "default_values" not in controls(panel)[1]
+    await put(scene, panel, [], root)
+    await until(lambda: stored(scene).log_channel_id is None)
