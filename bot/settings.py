@@ -13,7 +13,9 @@ class Settings(SourceSettings):
     discord_token: SecretStr = Field(SecretStr(""), description="The bot's token, from its page in the portal")
     discord_api_url: str = Field("https://discord.com/api/v10", description="REST base; also for a rate-limit proxy")
     discord_gateway_url: str = Field("", description="Overrides the websocket address, after reconnects too")
-    database_url: str = Field("sqlite+aiosqlite:///data/signals.db", description="Where settings and answers are kept")
+    database_url: str = Field(
+        "sqlite+aiosqlite:///data/signals.db", description="Where settings and answers are kept"
+    )
     text_commands: bool = Field(False, description="true: also usable by mentioning the bot")
 
     guild_concurrency: int = Field(3, ge=1, le=100, description="Questions of one server worked on at once")
