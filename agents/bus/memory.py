@@ -18,10 +18,11 @@ LAST_WORDS_S = 1.0
 class _Running:
     """One handler and the tasks that run it now, oldest first."""
 
-    __slots__ = ("_bus", "_room", "_timer", "handler", "name", "tasks", "topic")
+    __slots__ = ("_bus", "_ended", "_room", "_timer", "handler", "name", "tasks", "topic")
 
     def __init__(self, bus: "MemoryBus", topic: Topic[Any], handler: Handler[Any]) -> None:
         self._bus = bus
+        self._ended = False
         self._room: asyncio.Event | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.topic = topic
@@ -30,19 +31,27 @@ class _Running:
         self.tasks: dict[asyncio.Task[None], tuple[Event, float]] = {}
 
     def cancel(self) -> None:
-        """Take no further events."""
+        """Take no further events, not even those that wait for room."""
+        self._ended = True
+        self._make_room()
         self._bus.forget(self)
 
     @property
     def full(self) -> bool:
         return len(self.tasks) >= self._bus.max_pending
 
-    async def room(self) -> None:
-        """Wait until there is room for one event."""
-        while self.full:
+    async def room(self) -> bool:
+        """Wait until there is room for one event; False: no event is taken any more."""
+        while self.full and not self._ended:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()
+        return not self._ended
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     def start(self, event: Event, loop: asyncio.AbstractEventLoop) -> None:
         task = loop.create_task(self._call(event))
@@ -57,9 +66,7 @@ class _Running:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         event, _deadline = self.tasks.pop(task)
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+        self._make_room()
         if not task.cancelled():
             error = task.exception()
         else:  # by somebody else than the bus: then nobody has heard of it yet
@@ -132,9 +139,9 @@ class MemoryBus:
         missed = list(crowded)
 
         async def enter(running: _Running) -> None:
-            await running.room()
-            self._in_flight += 1
-            running.start(event, loop)
+            if await running.room():
+                self._in_flight += 1
+                running.start(event, loop)
             missed.remove(running)
 
         try:
@@ -144,6 +151,8 @@ class MemoryBus:
         except TimeoutError as error:
             names = ", ".join(running.name for running in missed)
             raise BusFull(f"No room within {timeout_s:g} s for {type(event).__name__} at {names}.") from error
+        if self._closed:
+            raise BusClosed(f"The bus was closed; {type(event).__name__} did not reach everybody.")
 
     async def settled(self) -> None:
         """See ``EventBus``."""
@@ -164,6 +173,8 @@ class MemoryBus:
             return True
         finally:
             self._closed = True
+            for running in self._all():
+                running.cancel()
 
     async def _cancel_rest(self) -> None:
         """Cancel what runs; what that makes handlers emit (a last answer) still has a moment to arrive."""

@@ -271,3 +271,52 @@ async def test_drain_cancels_what_does_not_finish_in_time(make_bus: MakeBus) -> 
     subscription.cancel()
     assert not await bus.drain(0.01)
     assert ended == ["cancelled"]
+
+
+async def test_an_event_that_waited_for_room_does_not_reach_a_subscription_that_ended_meanwhile(
+    make_bus: MakeBus,
+) -> None:
+    bus = make_bus(max_pending=1)
+    taken: list[Event] = []
+    may_end = asyncio.Event()
+
+    async def slow(event: WorkflowStarted) -> None:
+        taken.append(event)
+        await may_end.wait()
+
+    subscription = bus.subscribe(WORKFLOW_STARTED, slow)
+    await bus.emit(WORKFLOW_STARTED, started())
+    waiting = asyncio.create_task(bus.emit(WORKFLOW_STARTED, started()))
+    await asyncio.sleep(0.01)
+    subscription.cancel()
+    await asyncio.wait_for(waiting, 1.0)  # nobody is left to have it: that is no fault of the emitter's
+    may_end.set()
+    await bus.settled()
+
+    assert len(taken) == 1
+
+
+async def test_an_event_that_waited_for_room_is_refused_when_the_bus_has_closed(
+    make_bus: MakeBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.bus.memory.LAST_WORDS_S", 0.01)
+    bus = make_bus(max_pending=1)
+    taken: list[Event] = []
+
+    async def stubborn(event: WorkflowStarted) -> None:
+        taken.append(event)
+        for _ in range(2):  # drained, and then given a moment for its last words
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    bus.subscribe(WORKFLOW_STARTED, stubborn)
+    await bus.emit(WORKFLOW_STARTED, started())
+    waiting = asyncio.create_task(bus.emit(WORKFLOW_STARTED, started(), timeout_s=5.0))
+    await asyncio.sleep(0.01)
+
+    await bus.drain(0.0)
+    with pytest.raises(BusClosed):
+        await asyncio.wait_for(waiting, 1.0)
+    assert len(taken) == 1
