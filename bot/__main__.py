@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "demo":
         from bot.demo import run_demo
 
-        return run_demo(once=arguments.once)
+        return run_demo(once=arguments.once, quick=arguments.quick)
     try:
         settings = read_settings(Settings)
     except BadSettings as error:
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     restoring = commands.add_parser("restore", help="put a copy in the database's place; stop the bot first")
     restoring.add_argument("file", type=Path)
     demo = commands.add_parser("demo", help="try it on this machine: no account, no internet")
+    demo.add_argument("--quick", action="store_true", help="sample upstreams answer at once: no progress to be seen")
     demo.add_argument("--once", action="store_true", help="end after the first exchange; status 0 if it was answered")
     return parser
 

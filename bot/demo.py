@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -36,19 +36,22 @@ _HELP = (
 )
 
 
-def run_demo(*, once: bool) -> int:
-    """Run until the person has had enough; with ``once`` until the first answer. Returns the exit status."""
+def run_demo(*, once: bool, quick: bool) -> int:
+    """Run until the person has had enough; with ``once`` until the first answer. Returns the exit status.
+
+    ``quick``: the sample upstreams answer at once, so there is no progress to be seen.
+    """
     try:
-        return asyncio.run(_demo(once=once))
+        return asyncio.run(_demo(once=once, latency_s={} if quick else LATENCY_S))
     except KeyboardInterrupt:
         print()
         return ANSWERED
 
 
-async def _demo(*, once: bool) -> int:
+async def _demo(*, once: bool, latency_s: Mapping[str, float]) -> int:
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(LocalDiscord())
-        upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=LATENCY_S))
+        upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=latency_s))
         guild = discord.add_guild("Sample server")
         channel = guild.add_channel("general", kind="text")
         person = discord.add_user("you")

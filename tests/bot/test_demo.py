@@ -34,7 +34,7 @@ def test_once_shows_an_exchange_and_ends_well() -> None:
 
 def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
     lines = "2\n9\n/signals all query:python\n/signals nope\nnonsense\n@signals hackernews limit: 1\n/help\nquit\n"
-    ran = demo(typed=lines)
+    ran = demo("--quick", typed=lines)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     pressed = ran.stdout.split("you press 2", 1)[1].split("you press 9", 1)[0]
     assert "Page 2/2" in pressed
