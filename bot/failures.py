@@ -1,5 +1,6 @@
 """One answer for everything that can fail: commands, buttons, modals, text commands."""
 
+import asyncio
 from datetime import timedelta
 
 import discord
@@ -21,6 +22,7 @@ from bot.store.errors import SaveUnknown, StoreError
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
 
+TELL_TIMEOUT_S = 30.0
 _LATE = {10062, 40060, 50027}
 """Discord's codes for an interaction that is unknown, answered already, or whose token has ended."""
 _WRAPPERS = (commands.HybridCommandError, commands.CommandInvokeError, app_commands.CommandInvokeError)
@@ -43,7 +45,8 @@ async def answer_failure(asker: Asker, error: BaseException, pending: Place | No
             _log.error("command failed", where=_where(asker), exc_info=cause)
             card = notices.failed(telemetry.trace_id())
         try:
-            await (tell(asker, card) if pending is None else pending.edit(card))
+            async with asyncio.timeout(TELL_TIMEOUT_S):
+                await (tell(asker, card) if pending is None else pending.edit(card))
         except PLACE_FAULTS as failure:
             _log.warning("the person could not be told", where=_where(asker), error=type(failure).__name__)
 

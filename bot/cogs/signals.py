@@ -1,5 +1,6 @@
 """``/signals``: one subcommand per source, made from what the sources declare, plus ``all``."""
 
+import asyncio
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from agents.source import Option
 from bot.answer import Question
 from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
 from bot.cards.progress import pending_card
-from bot.delivery.places import InteractionPlace, MessagePlace, Place, as_discord
+from bot.delivery.places import EDIT_TIMEOUT_S, InteractionPlace, MessagePlace, Place, as_discord
 from bot.failures import Asker, answer_failure
 
 Ctx = commands.Context[Any]
@@ -27,6 +28,8 @@ _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionTyp
 _LONGEST_NUMBER = 9
 _ACKNOWLEDGED = 40060
 """Discord's code for an interaction that was acknowledged before."""
+ACKNOWLEDGE_TIMEOUT_S = 4.0
+"""Discord waits 3 s: what takes longer holds a place in the line for nothing."""
 
 
 def origin_of(asker: Asker) -> Origin:
@@ -136,7 +139,8 @@ class SignalsCog(commands.Cog, name="signals"):
         if isinstance(asker, discord.Interaction):
             return await acknowledge(asker, self._session, private=private)
         titles = {name: spec.title for name, spec in self._asking.specs.items()}
-        return MessagePlace(await asker.send(**as_discord(pending_card(question, (), titles))))
+        async with asyncio.timeout(EDIT_TIMEOUT_S):
+            return MessagePlace(await asker.send(**as_discord(pending_card(question, (), titles))))
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -159,7 +163,8 @@ async def acknowledge(
 ) -> InteractionPlace:
     """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good.
 
-    With ``update`` the answer replaces the message whose button was pressed, which stays as it is until then.
+    With ``update`` the answer replaces the message whose button was pressed, which stays as it is until then. Raises
+    one of ``PLACE_FAULTS``.
 
     As the client's own ``defer``, which asks for the message in return and reads it, though nobody looks at it.
     """
@@ -174,14 +179,15 @@ async def acknowledge(
     payload: dict[str, Any] = {"type": deferred.value}
     if private and not update:
         payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
-    try:
-        await async_context.get().request(route, session=session, payload=payload)
-    except aiohttp.ClientError:  # the connection broke: whether it had arrived, a second attempt tells
+    async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
         try:
             await async_context.get().request(route, session=session, payload=payload)
-        except discord.HTTPException as error:
-            if error.code != _ACKNOWLEDGED:
-                raise
+        except aiohttp.ClientError:  # the connection broke: whether it had arrived, a second attempt tells
+            try:
+                await async_context.get().request(route, session=session, payload=payload)
+            except discord.HTTPException as error:
+                if error.code != _ACKNOWLEDGED:
+                    raise
     interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
     return InteractionPlace(interaction.application_id, interaction.token, session)
 

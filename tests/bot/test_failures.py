@@ -333,6 +333,20 @@ async def test_discord_that_takes_no_acknowledgement_is_logged_and_ends_nothing(
     await scene.answer("/signals reddit")
 
 
+async def test_an_acknowledgement_that_hangs_is_given_up_and_frees_its_place(
+    scene: Scene, quiet_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cogs.signals.ACKNOWLEDGE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("bot.failures.TELL_TIMEOUT_S", 0.05)
+    scene.local.faults.add(Fault("hang", "/callback", count=2))
+    await scene.type("/signals reddit")
+    await until(lambda: "could not be told" in quiet_log.text)
+    assert len(tracebacks(quiet_log)) == 1
+    quiet_log.clear()
+    async with asyncio.timeout(1.0):
+        await scene.parts.admission.idle()
+
+
 async def test_an_error_that_cannot_be_told_never_raises(quiet_log: Log, local: LocalDiscord) -> None:
     class Gone:
         command = None
