@@ -200,15 +200,15 @@ class Discoverer:
             else:
                 outcome = _Outcome(self._report(plan, guarded, self._clock() - started), guarded)
             report = outcome.report
-            span.set_attribute("outcome", report.status.value)
-            span.set_attribute("signals", report.count)
+            duration_s = round(report.duration_s, 4)
+            span.set_attributes({"outcome": report.status.value, "signals": report.count, "duration_s": duration_s})
             log = self._log.debug if report.status.answered else self._log.warning
             log(
                 "scan finished",
                 source=name,
                 outcome=report.status.value,
                 signals=report.count,
-                duration_s=round(report.duration_s, 3),
+                duration_s=duration_s,
                 said=report.sentence,
             )
             return outcome

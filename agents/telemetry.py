@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
+from threading import Thread
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
+
+LAST_SPANS_S = 1.0
+"""How long the end of the process may wait for the collector."""
 
 _TRACER = trace.get_tracer("signals_scout")
 """A proxy: spans are recorded as soon as an SDK is installed, whenever that is."""
@@ -191,8 +195,8 @@ def _one_line(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def export_traces(endpoint: str, service: str) -> Callable[[], None]:
-    """Send spans to an OTLP collector over HTTP and return what flushes and ends that.
+def export_traces(endpoint: str, service: str, *, last_s: float = LAST_SPANS_S) -> Callable[[], None]:
+    """Send spans to an OTLP collector over HTTP and return what sends the last ones and ends that, in ``last_s``.
 
     Raises ``ImportError`` when the ``otel`` extra is not installed; requirements.lock has it.
     """
@@ -201,7 +205,16 @@ def export_traces(endpoint: str, service: str) -> Callable[[], None]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
-    return provider.shutdown
+
+    def flush() -> None:
+        # The SDK would wait half a minute for a collector that hangs, and the process must end sooner.
+        ending = Thread(target=provider.shutdown, name="last-spans", daemon=True)
+        ending.start()
+        ending.join(last_s)
+        if ending.is_alive():
+            logger("agents.telemetry").warning("last spans not sent", waited_s=last_s)
+
+    return flush

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 from opentelemetry import trace
@@ -138,6 +140,7 @@ async def test_each_scan_says_how_it_went_and_a_failed_one_is_marked(spans: Span
         "bad": ("failed", 0),
         "bug": ("failed", 0),
     }
+    assert all(isinstance(attributes(each)["duration_s"], float) for each in scans.values())
     assert {name for name, each in scans.items() if each.status.status_code is StatusCode.ERROR} == {"bad", "bug"}
     assert scans["bad"].status.description == "Unreachable"
     assert spans.one("signals.discover").status.status_code is not StatusCode.ERROR
@@ -409,7 +412,7 @@ async def test_spans_arrive_at_a_collector_when_it_is_set(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(trace, "set_tracer_provider", lambda provider: use_provider(monkeypatch, provider))
     with HTTPServer(("127.0.0.1", 0), Collector) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         flush = telemetry.export_traces(f"http://127.0.0.1:{server.server_port}/", "signals-scout")
         with telemetry.span("work", {"answer": 42}):
             trace_id = telemetry.trace_id()
@@ -423,3 +426,22 @@ async def test_spans_arrive_at_a_collector_when_it_is_set(monkeypatch: pytest.Mo
     )
     [span] = resource.scope_spans[0].spans
     assert (span.name, span.trace_id.hex()) == ("work", trace_id)
+
+
+async def test_a_collector_that_hangs_does_not_keep_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trace, "set_tracer_provider", lambda provider: use_provider(monkeypatch, provider))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        flush = telemetry.export_traces(f"http://127.0.0.1:{silent.getsockname()[1]}", "signals-scout", last_s=0.1)
+        with telemetry.span("work"):
+            pass
+        began = time.perf_counter()
+        await asyncio.to_thread(flush)
+        assert time.perf_counter() - began < 1
+    assert "last spans not sent" in caplog.text
+    for thread in threading.enumerate():
+        if thread.name == "last-spans":  # which fails at once, now that nobody listens
+            await asyncio.to_thread(thread.join, 5)
+            assert not thread.is_alive()
