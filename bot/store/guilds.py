@@ -219,7 +219,8 @@ class SqlGuildStore:
         self._memory = SettingsMemory() if memory is None else memory
         self._doubtful: Recent[int, Versioned] = Recent(1000)
         self._reads: dict[int, asyncio.Task[Versioned]] = {}
-        self._deletions = 0
+        self._overtaken = 0
+        """Grows when what is being read may no longer hold by the time that it arrives."""
         self._read_timeout_s = read_timeout_s
         self._save_timeout_s = save_timeout_s
         self._close_timeout_s = close_timeout_s
@@ -401,7 +402,7 @@ class SqlGuildStore:
         running.result()
 
     async def _read(self, guild_id: int) -> Versioned:
-        deletions = self._deletions
+        overtaken = self._overtaken
         try:
             async with self._database.reading(self._read_timeout_s) as connection:
                 found = (await _current(connection, (guild_id,))).get(guild_id, NEVER_SET)
@@ -411,7 +412,7 @@ class SqlGuildStore:
         saved_meanwhile = self._memory.get(guild_id)
         if saved_meanwhile is not None:
             return saved_meanwhile
-        if deletions == self._deletions:
+        if overtaken == self._overtaken:
             self._remember(guild_id, found)
         return found
 
@@ -478,13 +479,14 @@ class SqlGuildStore:
 
     def _doubt(self, guild_id: int) -> None:
         """Ask the database next time, yet know the last known settings should it be away."""
+        self._overtaken += 1
         known = self._memory.get(guild_id)
         if known is not None:
             self._doubtful.put(guild_id, known)
         self._memory.forget(guild_id)
 
     def _forget(self, guild_id: int) -> None:
-        self._deletions += 1
+        self._overtaken += 1
         self._memory.forget(guild_id)
         self._doubtful.forget(guild_id)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.guild_settings import DEFAULTS, GuildSettings
 from bot.store.answers import AnswerStore
@@ -119,6 +120,36 @@ async def test_a_commit_that_breaks_off_is_unknown_and_the_database_is_asked_aft
         event.remove(one.database._engine.sync_engine, "commit", break_off)
         assert one.guilds.peek(GUILD) is None
         assert await one.guilds.get(GUILD) == await one.stored()
+
+
+async def test_what_was_read_before_a_save_became_unknown_is_not_taken_for_certain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with life(tmp_path) as one:
+        await one.save(DEFAULTS.changed(limit=5), at=0)
+        one.guilds._memory.forget(GUILD)
+        was_read, go_on, reading = asyncio.Event(), asyncio.Event(), one.database.reading
+
+        @asynccontextmanager
+        async def slow(timeout_s: float) -> AsyncIterator[AsyncConnection]:
+            async with reading(timeout_s) as connection:
+                yield connection
+            was_read.set()
+            await go_on.wait()
+
+        def break_off(_connection: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(one.database, "reading", slow)
+        looking = asyncio.create_task(one.guilds.get(GUILD))
+        await was_read.wait()
+        event.listen(one.database._engine.sync_engine, "commit", break_off)
+        with pytest.raises(SaveUnknown):
+            await one.save(DEFAULTS.changed(limit=6), at=1)
+        event.remove(one.database._engine.sync_engine, "commit", break_off)
+        go_on.set()
+        await looking
+        assert one.guilds.peek(GUILD) is None
 
 
 async def test_with_the_database_away_the_last_known_settings_hold_and_the_defaults_where_there_are_none(
