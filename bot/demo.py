@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from bot.cards.card import Colour
 from sandbox.activity import Happening
 from sandbox.exchange import Exchange
 from sandbox.guilds import Channel, User
@@ -59,7 +60,8 @@ async def _demo(*, once: bool, latency_s: Mapping[str, float]) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signals-scout-")))
         print("Signals Scout demo: a Discord on this machine, sample upstreams, the real bot.")
         print(f"All stories are samples. The bot's log: {folder / 'bot.log'}\n")
-        bot = await stack.enter_async_context(_bot(_environment(discord, upstreams, folder), folder / "bot.log"))
+        environment = _environment(discord, upstreams, folder) | ({} if latency_s else {"USER_COOLDOWN_S": "0"})
+        bot = await stack.enter_async_context(_bot(environment, folder / "bot.log"))
         if not await _registered(discord, bot):
             print("The bot did not start. Its log ends:\n")
             print("\n".join((folder / "bot.log").read_text(errors="replace").splitlines()[-15:]))
@@ -176,7 +178,7 @@ class Talk:
             )
 
     async def _answered(self) -> bool:
-        """Wait until what the bot says is final: an answer has buttons or is private, what is pending has neither."""
+        """Wait until what the bot says is final."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 while not (self._last is not None and self._changed.is_set() and _final(self._last)):
@@ -196,7 +198,12 @@ class Talk:
 
 
 def _final(message: Message) -> bool:
-    return not message.loading and bool(message.components or message.ephemeral)
+    """Whether it is neither "is thinking" nor the card of a pending answer, which has its colour and lines alone."""
+    if message.loading or not message.embeds:
+        return False
+    embed = message.embeds[0]
+    bare = not embed.get("fields") and not message.components
+    return not (bare and embed.get("color") == Colour.PENDING)
 
 
 async def _converse(talk: Talk, bot: asyncio.subprocess.Process) -> None:
