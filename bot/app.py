@@ -30,7 +30,9 @@ from bot.client import SignalsBot
 from bot.cogs.buttons import ButtonsCog
 from bot.cogs.config import ConfigCog
 from bot.cogs.feeds import FeedsCog
+from bot.cogs.guilds import GuildsCog
 from bot.cogs.help import HelpCog
+from bot.cogs.privacy import PrivacyCog
 from bot.cogs.signals import SignalsCog
 from bot.configuring import Configuring
 from bot.delivery.answers import AnswerDelivery
@@ -148,6 +150,8 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     configuring = Configuring(parts.guilds, operator_of(parts), post)
     await bot.add_cog(ConfigCog(configuring, parts.session))
     await bot.add_cog(FeedsCog(ServerFeeds(configuring, parts.feeds, parts.admission), configuring, parts.session))
+    await bot.add_cog(PrivacyCog(configuring, parts.answers, parts.admission, parts.session))
+    await bot.add_cog(GuildsCog(bot, parts.guilds))
 
 
 async def settings_of(guilds: GuildStore, origin: Origin) -> GuildSettings:

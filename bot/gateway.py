@@ -27,12 +27,14 @@ def set_addresses(api_url: str, gateway_url: str) -> None:
 
 
 def guard_parsers(client: discord.Client) -> None:
-    """Make the client survive a gateway event that it cannot parse, and run each interaction once.
+    """Make the client survive a gateway event that it cannot parse, run each interaction once, and forget servers.
 
-    As it comes, an exception in a parser (a field missing, a type unknown) ends the whole client, and an
-    interaction that Discord delivers twice runs twice. Call it before connecting.
+    As it comes, an exception in a parser (a field missing, a type unknown) ends the whole client, an interaction
+    that Discord delivers twice runs twice, and a server that it was removed from between two sessions is still
+    thought to be there. Call it before connecting.
     """
     parsers = client._connection.parsers  # noqa: SLF001 - there is no public place to stand between
+    parsers["READY"] = _leaving(client, parsers["READY"], parsers["GUILD_DELETE"])
     parsers["INTERACTION_CREATE"] = _once(parsers["INTERACTION_CREATE"])
     for name, parse in list(parsers.items()):
         parsers[name] = _survive(name, parse)
@@ -47,6 +49,22 @@ def _survive(name: str, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return None
 
     return guarded
+
+
+def _leaving(
+    client: discord.Client, parse: Callable[[Any], Any], remove: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    """READY lists all servers of its shard: of those that are missing, no other event will ever tell."""
+
+    def ready(data: Any) -> None:
+        parse(data)
+        listed = {int(guild["id"]) for guild in data["guilds"]}
+        shard_id = data.get("shard", (0,))[0]
+        for guild in tuple(client.guilds):
+            if guild.shard_id == shard_id and guild.id not in listed:
+                remove({"id": str(guild.id)})
+
+    return ready
 
 
 def _once(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:

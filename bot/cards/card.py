@@ -19,6 +19,7 @@ class ButtonStyle(IntEnum):
 
     PRIMARY = 1
     SECONDARY = 2
+    DANGER = 4
     LINK = 5
 
 

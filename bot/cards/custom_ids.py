@@ -5,16 +5,20 @@ The patterns are templates for discord.py's ``DynamicItem`` (matched from start 
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 PAGE_PATTERN = r"s1:p:(?P<answer_id>[0-9a-f]{20}):(?P<page>[0-9]{1,2}):(?P<owner_id>[0-9]{1,20})"
 AGAIN_PATTERN = r"s1:a:(?P<answer_id>[0-9a-f]{20})"
 CONFIG_FAMILY = "c1:"
 """What the ids of everything that configures a server begin with."""
+PRIVACY_FAMILY = "p1:"
+"""What the ids of everything that deletes begin with."""
 
 
 _PAGE = re.compile(PAGE_PATTERN, re.ASCII)
 _AGAIN = re.compile(AGAIN_PATTERN, re.ASCII)
 _CONFIG = re.compile(r"c1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[1-9][0-9]{0,19}):(?P<detail>[a-z0-9_.]{0,60})", re.ASCII)
+_PRIVACY = re.compile(r"p1:(?P<whose>guild|user):(?P<id>[0-9]{1,20})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,26 @@ def parse_config(custom_id: str) -> ConfigControl | None:
     """What a custom id configures; None when it is none of ours, or forged."""
     found = _CONFIG.fullmatch(custom_id)
     return None if found is None else ConfigControl(found["verb"], int(found["guild_id"]), found["detail"])
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyControl:
+    """A button that deletes all that is kept about a server, or the answers that somebody was given directly."""
+
+    whose: Literal["guild", "user"]
+    id: int
+    """Of the server or of the user; for anybody else it does nothing."""
+
+    def __str__(self) -> str:
+        return f"{PRIVACY_FAMILY}{self.whose}:{self.id}"
+
+
+def parse_privacy(custom_id: str) -> PrivacyControl | None:
+    """What a custom id deletes; None when it is none of ours, or forged."""
+    found = _PRIVACY.fullmatch(custom_id)
+    if found is None:
+        return None
+    return PrivacyControl("guild" if found["whose"] == "guild" else "user", int(found["id"]))
 
 
 def parse(custom_id: str) -> PageButton | AgainButton | None:

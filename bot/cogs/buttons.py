@@ -115,7 +115,7 @@ class ButtonsCog(commands.Cog, name="buttons"):
 def _is_answered_elsewhere(interaction: discord.Interaction) -> bool:
     """Whether another cog answers every press of this kind, forged ones too."""
     data: Any = interaction.data or {}
-    return str(data.get("custom_id", "")).startswith(custom_ids.CONFIG_FAMILY)
+    return str(data.get("custom_id", "")).startswith((custom_ids.CONFIG_FAMILY, custom_ids.PRIVACY_FAMILY))
 
 
 def _is_ours(interaction: discord.Interaction) -> bool:

@@ -7,7 +7,7 @@ answer given now can be paged through now, from memory; what suffers is logged a
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, delete, select, update
 from agents.events import SourceReport, utc_now
 from agents.signal import Frozen, Signal
 from agents.telemetry import logger
-from bot.answer import Answer, Question
+from bot.answer import Answer, Question, answer_id, signals_digest
 from bot.recent import Recent
 from bot.store.database import Database
 from bot.store.errors import StoreError
@@ -145,9 +145,34 @@ class AnswerStore:
         """Drop a tenant's answers from memory, also those that wait to be written; their rows are the caller's."""
         self._forgotten += 1
         self._recent.forget_where(lambda answer: answer.tenant == tenant)
-        for answer_id in [answer.id for answer in self._waiting.values() if answer.tenant == tenant]:
-            del self._waiting[answer_id]
+        for known in [answer.id for answer in self._waiting.values() if answer.tenant == tenant]:
+            del self._waiting[known]
         self._written_at = Recent(self._remembered)
+
+    async def delete_personal(self, tenant: str) -> int:
+        """Delete the answers that a user's tenant was given in the last 7 days; how many.
+
+        The database does not say whose they are. But their ids are made from the tenant and all that they show, so
+        for this tenant they can be found again. Raises ``StoreError``; some may be deleted then.
+        """
+        async with self._database.writing():  # while no batch can be written
+            self.forget(tenant)
+        deleted, last_id = 0, ""
+        while rows := await self._unnamed(last_id):
+            last_id = rows[-1]["id"]
+            own = await asyncio.to_thread(_own, tenant, rows)
+            if own:
+                async with self._database.writing() as connection:
+                    await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_(own)))
+            deleted += len(own)
+        return deleted
+
+    async def _unnamed(self, after_id: str) -> Sequence[RowMapping]:
+        """The next answers that were given to some user, in order of their ids."""
+        wanted = (ANSWERS.c.tenant == _NOBODY) & ANSWERS.c.body.is_not(None) & (ANSWERS.c.id > after_id)
+        query = select(ANSWERS).where(wanted).order_by(ANSWERS.c.id).limit(_BATCH)
+        async with self._database.reading(self._read_timeout_s) as connection:
+            return (await connection.execute(query)).mappings().all()
 
     def _aged(self, answer: Answer) -> Answer | Expired | None:
         age = self._now() - answer.created_at
@@ -256,6 +281,21 @@ def _stored(row: RowMapping) -> Answer | Expired:
         error=body.error,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
     )
+
+
+def _own(tenant: str, rows: Iterable[RowMapping]) -> list[str]:
+    """The ids of those rows that were given to the tenant."""
+    return [row["id"] for row in rows if _id_of(tenant, row) == row["id"]]
+
+
+def _id_of(tenant: str, row: RowMapping) -> str | None:
+    try:
+        kept = _stored(row)
+    except ValueError:  # written by another version in another form
+        return None
+    if not isinstance(kept, Answer):
+        return None
+    return answer_id(tenant, kept.question, signals_digest(kept.signals), kept.reports, kept.found, kept.error)
 
 
 def _row(answer: Answer) -> dict[str, object]:

@@ -59,7 +59,8 @@ def bring_back(directory: Path) -> None:
 
 def execute(directory: Path, statement: str) -> None:
     connection = sqlite3.connect(directory / "data" / "signals.db")
-    connection.execute(statement)
+    with connection:
+        connection.execute(statement)
     connection.close()
 
 
@@ -319,3 +320,43 @@ def test_equal_contents_have_one_id_and_others_another() -> None:
         samples.answer(question=samples.QUESTION.model_copy(update={"query": None}), signals=(samples.signal(),)),
     ]
     assert len({one.id for one in others} | same) == len(others) + 1
+
+
+async def test_answers_that_name_nobody_are_deleted_for_who_got_them_and_for_nobody_else(tmp_path: Path) -> None:
+    mine = [
+        samples.answer(count, tenant="user:1", error=error, reports=reports)
+        for count, error, reports in ((12, None, ()), (0, "Broken.", ()), (3, None, samples.answer(1).reports))
+    ]
+    others = [samples.answer(12, tenant="user:2"), samples.answer(12), samples.answer(3, tenant="user:12")]
+    async with store(tmp_path) as kept:
+        for one in (*mine, *others):
+            kept.put(one)
+        await until(lambda: kept.counts.written == 6)
+    async with store(tmp_path) as kept:
+        assert await kept.delete_personal("user:1") == 3
+        assert await kept.delete_personal("user:1") == 0
+        assert [await kept.get(one.id) for one in mine] == [None] * 3
+        assert all([await kept.get(one.id) for one in others])
+
+
+async def test_an_answer_that_waits_to_be_written_is_deleted_too(tmp_path: Path) -> None:
+    async with store(tmp_path, pause_s=0.2) as kept:
+        kept.put(samples.answer(1, tenant="user:1"))
+        kept.put(samples.answer(2, tenant="user:2"))
+        await kept.delete_personal("user:1")
+        assert await kept.get(samples.answer(1, tenant="user:1").id) is None
+    assert stored_ids(tmp_path) == [samples.answer(2, tenant="user:2").id]
+
+
+async def test_deleting_looks_at_more_than_one_batch_and_past_what_it_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.answers._BATCH", 2)
+    async with store(tmp_path) as kept:
+        for found in range(5):
+            kept.put(samples.answer(1, tenant="user:1", found=found))
+        await until(lambda: kept.counts.written == 5)
+        broken = stored_ids(tmp_path)[1]
+        execute(tmp_path, f"UPDATE answers SET body = '[1]' WHERE id = '{broken}'")
+        assert await kept.delete_personal("user:1") == 4
+    assert stored_ids(tmp_path) == [broken]
