@@ -360,6 +360,113 @@ async def test_after_a_fault_the_upstream_is_asked_again_and_its_answer_counts()
         assert len((await here.ask("hackernews")).signals) == 1
 
 
+# Hostile feeds
+
+WORKER_KB = 768_000
+"""What a worker may have of address space; of memory it can have no more."""
+
+
+def item(number: int, inner: str = "", *, link: str = "https://paper.example/{}", date: str = "") -> str:
+    """An item of today."""
+    date = date or format_datetime(utc_now(), usegmt=True)
+    return (
+        f"<item><title>Item {number}</title><link>{link.format(number)}</link><guid>{number}</guid>"
+        f"<pubDate>{date}</pubDate>{inner}</item>"
+    )
+
+
+def rss(inner: str, head: str = '<?xml version="1.0"?>') -> bytes:
+    """A feed whose first item is good."""
+    return f'{head}<rss version="2.0"><channel><title>A feed</title>{item(1)}{inner}</channel></rss>'.encode()
+
+
+def entities() -> bytes:
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    return rss("<item><title>&l11;</title></item>", f'<!DOCTYPE r [<!ENTITY l0 "lol">{levels}]>')
+
+
+def year(number: str) -> str:
+    return f"Fri, 20 Nov {number} 10:00:00 GMT"
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """A feed as it arrives, and what becomes of it: titles shown, or words when nothing can be used."""
+
+    body: Callable[[], bytes]
+    titles: tuple[str, ...] = ("Item 1",)
+    words: str = ""
+    content_type: str = "application/rss+xml"
+
+
+HOSTILE = {
+    "entity bomb": Hostile(entities),
+    "one long entity many times": Hostile(
+        lambda: rss(f"<item><title>{'&a;' * 100_000}</title></item>", f'<!DOCTYPE r [<!ENTITY a "{"a" * 500_000}">]>')
+    ),
+    "200,000 nested tags": Hostile(lambda: rss("<a>" * 200_000 + "</a>" * 200_000)),
+    "one tag of 400 kB": Hostile(lambda: rss("<a " + " ".join(f'b{n}="c"' for n in range(40_000)) + "/>")),
+    "utf-7 by its header": Hostile(lambda: rss(""), (), "UTF-7", content_type="application/rss+xml; charset=utf-7"),
+    "utf-7 by its declaration": Hostile(lambda: rss("", '<?xml version="1.0" encoding="utf-7"?>'), (), "UTF-7"),
+    "NUL": Hostile(lambda: rss("\0<a>\0</a>\0")),
+    "wrong charset": Hostile(
+        lambda: (
+            rss(item(2).replace("Item 2", "Café"), '<?xml version="1.0" encoding="utf-8"?>').decode().encode("cp1252")
+        ),
+        ("Item 1", "Café"),
+        content_type="application/rss+xml; charset=utf-8",
+    ),
+    "a path": Hostile(lambda: b"/etc/passwd", (), "not a feed"),
+    "an address": Hostile(lambda: b"http://127.0.0.1:9/feed", (), "not a feed"),
+    "years 0 and 99999": Hostile(lambda: rss(item(2, date=year("0000")) + item(3, date=year("99999")))),
+    "javascript: links": Hostile(
+        lambda: rss(item(2, link="javascript:alert({})") + item(3, link=" data:text/html,{}"))
+    ),
+    "50,000 items": Hostile(lambda: rss("<item><guid>x</guid></item>" * 50_000)),
+    "another file as entity": Hostile(
+        lambda: rss(
+            "<item><title>&f;</title><link>/f</link></item>", '<!DOCTYPE r [<!ENTITY f SYSTEM "file:///etc/passwd">]>'
+        )
+    ),
+}
+
+
+def most_of_workers_kb() -> int:
+    """The most memory that any child of this process has had."""
+    most = 0
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{child}/status").read_text())
+            most = max(most, int(found[1]) if found else 0)
+    return most
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_feed_takes_bounded_time_and_memory_and_what_can_be_used_is_used(name: str) -> None:
+    hostile = HOSTILE[name]
+    body = hostile.body()
+    async with world(AgentConfig(timeout_s=8, retry_attempts=1)) as here:
+        here.hackernews(stories(1))
+        await here.ask("news", deadline_s=8)  # starts what reads feeds
+        number = 0
+
+        async def ask() -> SignalsResponse:
+            nonlocal number
+            number += 1  # so that no answer is an earlier one's
+            here.upstream.on(f"/hostile/{number}", reply(body, hostile.content_type))
+            asked = SourceRequest(name="news", options={"feed": here.upstream.url(f"/hostile/{number}")})
+            return await here.ask(asked, "hackernews", deadline_s=8)
+
+        response = await bounded(ask)
+        assert most_of_workers_kb() < WORKER_KB
+    read, other = response.reports
+    assert other.status.answered
+    assert {signal.title for signal in response.signals if signal.source == "news"} == set(hostile.titles)
+    assert read.status.answered is bool(hostile.titles), read
+    assert hostile.words in read.sentence
+    assert all(signal.url.startswith("https://") for signal in response.signals)
+
+
 # Addresses of feeds
 
 LOOPBACK = [
