@@ -362,8 +362,8 @@ async def test_after_a_fault_the_upstream_is_asked_again_and_its_answer_counts()
 
 # Hostile feeds
 
-WORKER_KB = 768_000
-"""What a worker may have of address space; of memory it can have no more."""
+WORKER_KB = 200_000
+"""Of memory; a worker that had more would be replaced."""
 
 
 def item(number: int, inner: str = "", *, link: str = "https://paper.example/{}", date: str = "") -> str:

@@ -300,16 +300,32 @@ class TestGuard:
         assert checked == ["news.example", "inside.example"]
         assert upstream.connections == 0
 
+    @pytest.mark.parametrize(
+        ("found", "tried"),
+        [
+            (["127.0.0.1", "::1", "127.0.0.2"], []),
+            (["127.0.0.1", "93.184.215.14"], ["93.184.215.14"]),
+            (["93.184.215.14", "::ffff:10.0.0.1", "127.0.0.1"], ["93.184.215.14"]),
+        ],
+    )
     async def test_of_a_mixed_name_only_the_public_address_could_ever_be_connected_to(
-        self, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+        self, found: list[str], tried: list[str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Several addresses go through another path of the connector, which races them."""
-        fetch = HttpFetch(user_agent="t", resolver=Names({"mixed.example": ["127.0.0.1", "::1", "127.0.0.2"]}))
+        """The resolver has let all through. Several go another way of the connector's, which races them."""
+        fetch = HttpFetch(user_agent="t", resolver=Names({"mixed.example": found}))
         monkeypatch.setattr("agents.fetch.addresses.PORTS", frozenset({upstream.port}))
         monkeypatch.setattr("agents.fetch.http._GuardedResolver", lambda inner, _allow: inner)
+        connected: list[str] = []
+
+        async def nowhere(_socket: socket.socket, address: tuple[str, int]) -> None:
+            connected.append(address[0])
+            raise ConnectionRefusedError
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", nowhere)
         async with fetch:
             error = await refusal(fetch, Request(upstream.url(host="mixed.example")))
-        assert type(error) is AddressRefused
+        assert type(error) in {AddressRefused, Unreachable}
+        assert sorted(set(connected)) == tried
         assert upstream.connections == 0
 
     async def test_only_the_exact_pair_is_exempt(self, upstream: Upstream, fetch: HttpFetch) -> None:
