@@ -195,10 +195,6 @@ class GuildSettings(_Strict):
         on = self.sources_on(known)
         return self.default_source if self.default_source in on else on[0]
 
-    def concurrency_within(self, ceiling: int) -> int:
-        """How many questions are worked on at once: never more than the operator's ``ceiling``."""
-        return ceiling if self.concurrency is None else min(self.concurrency, ceiling)
-
     def changed(self, **values: object) -> "GuildSettings":
         """The same with other values. Raises ``ValidationError``."""
         kept = {name: getattr(self, name) for name in type(self).model_fields}

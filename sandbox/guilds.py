@@ -275,13 +275,6 @@ class Guild:
         role.permissions = role.permissions if permissions is None else to_bits(permissions)
         self._tell("GUILD_ROLE_UPDATE", {"guild_id": str(self.id), "role": wire.role(role)})
 
-    def remove_role(self, role: Role) -> None:
-        """Delete the role, from its members too."""
-        del self.roles[role.id]
-        for member in self.members.values():
-            member.roles.discard(role.id)
-        self._tell("GUILD_ROLE_DELETE", {"guild_id": str(self.id), "role_id": str(role.id)})
-
     def add_member(
         self,
         user: User,
@@ -309,17 +302,6 @@ class Guild:
         for role in self.roles.values():
             if role.managed_by == self.bot_id:
                 self.update_role(role, permissions=permissions)
-
-    def remove_member(self, user: User) -> None:
-        """The user leaves."""
-        del self.members[user.id]
-        self._tell("GUILD_MEMBER_REMOVE", {"guild_id": str(self.id), "user": wire.user(user)})
-
-    def rename(self, name: str) -> None:
-        """Change the guild's name."""
-        self.name = name
-        data = wire.guild(self)
-        self._tell("GUILD_UPDATE", data)
 
     def set_unavailable(self) -> None:
         """An outage: the guild vanishes for the time being, and interactions from it with it."""

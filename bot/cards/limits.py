@@ -8,13 +8,9 @@ from collections.abc import Iterable
 EMBED_TOTAL = 6000
 TITLE = 256
 DESCRIPTION = 4096
-FIELDS = 25
 FIELD_NAME = 256
 FIELD_VALUE = 1024
 FOOTER = 2048
-BUTTON_LABEL = 80
-CUSTOM_ID = 100
-BUTTONS_IN_ROW = 5
 
 
 def shorten(text: str, length: int) -> str:

@@ -30,7 +30,6 @@ class Call:
     query: Mapping[str, str]
     body: Any = None
     files: tuple[Upload, ...] = ()
-    authenticated: bool = False
 
     def form(self) -> JsonObject:
         """The body as an object; a request without a body counts as an empty one."""

@@ -190,11 +190,8 @@ def test_feeds_hold_no_secret_no_second_address_and_at_most_fifty() -> None:
     assert Feed(url="https://example.org", title="  a \u202e title ").title == "a title"
 
 
-def test_what_holds_is_never_more_than_the_operator_allows() -> None:
+def test_what_holds_is_never_more_than_the_operator_has() -> None:
     known = ("reddit", "news")
-    assert GuildSettings(concurrency=50).concurrency_within(3) == 3
-    assert GuildSettings(concurrency=1).concurrency_within(3) == 1
-    assert DEFAULTS.concurrency_within(7) == 7
     assert GuildSettings(sources=("news", "gone")).sources_on(known) == ("news",)
     assert GuildSettings(sources=("gone",)).sources_on(known) == known
     assert GuildSettings(default_source="reddit", sources=("news",)).source_by_default(known) == "news"
