@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import sys
@@ -11,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from benchmarks import acknowledgement, bus, cpu, discovery, settings, single_flight, stalls
+from benchmarks import acknowledgement, bus, cpu, discovery, fairness, settings, single_flight, stalls
 from benchmarks.figure import Measure, Measured, Size
 
 FIGURES: Mapping[str, Measure] = {
-    module.NAME: module.measure for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls, settings)
+    module.NAME: module.measure
+    for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls, settings, fairness)
 }
 _FIGURE_WIDTH = 64
 
@@ -23,6 +25,7 @@ _FIGURE_WIDTH = 64
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = _parser().parse_args(argv)
+    logging.getLogger().addHandler(logging.NullHandler())  # what is cut short at a measurement's end is no news
     size = Size.TINY if arguments.tiny else Size.FULL
     results: list[Measured] = []
     for name in arguments.names or FIGURES:

@@ -27,7 +27,7 @@ async def measure(size: Size) -> list[Measured]:
 
     100 signals to be ranked each time: as many of each source as are asked for.
     """
-    sources = [_Slow(f"source{number}") for number in range(SOURCES)]
+    sources = [Slow(f"source{number}") for number in range(SOURCES)]
     took_s = []
     async with HttpFetch(user_agent="benchmark") as fetch:
         guard = ScanGuard(fetch, ResilienceConfig(), limits={})
@@ -45,7 +45,7 @@ async def measure(size: Size) -> list[Measured]:
     return [Measured(figure, median(took_s) / SOURCE_S, LIMIT, TIMES, details)]
 
 
-class _Slow:
+class Slow:
     """A source that needs its time and then has something to say."""
 
     def __init__(self, name: str) -> None:
