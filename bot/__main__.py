@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,10 +50,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(settings: Settings, *, offline: bool) -> int:
     from agents.sources import build_sources
-    from bot.check import Verdict, run_check, unknown_variables
+    from bot.check import Verdict, run_check, unknown_variables, variables
 
     found = run_check(settings, build_sources(settings), offline=offline)
-    for name in unknown_variables(dict(os.environ)):
+    for name in unknown_variables(variables()):
         print(f"{name}: not a variable of this program; see .env.example for the right spelling")
     width = max(len(finding.what) for finding in found)
     for finding in found:

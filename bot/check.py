@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
+from pydantic_settings import DotEnvSettingsSource
 
 from agents.settings import SourceSettings
 from agents.source import Source
@@ -102,7 +103,13 @@ def _traces(settings: Settings) -> tuple[Verdict, str]:
     return Verdict.OFF, "set OTEL_EXPORTER_OTLP_ENDPOINT to send them to a collector"
 
 
-def unknown_variables(environment: dict[str, str]) -> list[str]:
+def variables() -> dict[str, str | None]:
+    """What is set, in the environment and in ``.env``, by upper-case name."""
+    from_file = DotEnvSettingsSource(Settings).env_vars
+    return {name.upper(): value for name, value in {**from_file, **os.environ}.items()}
+
+
+def unknown_variables(environment: Mapping[str, object]) -> list[str]:
     """Variables that look like ours but are not: a misspelling would otherwise be silent."""
     known = {name.upper() for name in (*Settings.model_fields, *SourceSettings.model_fields)}
     ours = ("DISCORD_", "REDDIT_", "HACKERNEWS_", "X_API", "X_BEARER", "X_DAILY", "NEWS_", "GUILD_", "FETCH_")

@@ -104,7 +104,7 @@ class News:
         answers = await outcomes([self._read(feed, question.now, fetch) for feed in feeds])
         arrived, failed = divide(answers)
         if not arrived:
-            raise _most_telling(failed)
+            raise _of_all(failed)
         wanted = (signal for kept in arrived for signal in kept.signals if signal.timestamp >= question.since)
         found = {signal.id: signal for signal in wanted if _matches(signal, question.query)}
         return Scan(tuple(found.values()), note=_note(feeds, answers), partial=bool(failed))
@@ -214,7 +214,10 @@ def _note(feeds: Sequence[str], answers: Sequence[_Kept | SourceError]) -> str:
     return " ".join(parts)
 
 
-def _most_telling(errors: Sequence[SourceError]) -> SourceError:
-    """The first of the kind that most feeds failed with."""
+def _of_all(errors: Sequence[SourceError]) -> SourceError:
+    """The first of the kind that most feeds failed with, saying that it was not the only one."""
     kinds = Counter(type(error) for error in errors)
-    return max(errors, key=lambda error: kinds[type(error)])
+    telling = max(errors, key=lambda error: kinds[type(error)])
+    if len(errors) > 1:
+        telling.sentence = f"None of the {len(errors)} feeds answered. {telling.sentence}"
+    return telling

@@ -81,10 +81,12 @@ def test_the_command_prints_a_table_and_its_status(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISCORD_TOKEN", "MTIz.secret.abcdef")
     monkeypatch.setenv("DISCORD_TOKE", "MTIz.secret.abcdef")
+    (tmp_path / ".env").write_text("x_bearer_tokn=MTIz.secret.abcdef\n")
     assert main(["check", "--offline"]) == 0
     said = capsys.readouterr().out
     assert "Ready: python -m bot run" in said
     assert "DISCORD_TOKE: not a variable" in said
+    assert "X_BEARER_TOKN: not a variable" in said
     assert "secret" not in said
     monkeypatch.delenv("DISCORD_TOKEN")
     assert main(["check", "--offline"]) == 1
