@@ -122,7 +122,7 @@ _STYLES = {
 
 # The last named group that matched says which alternative it was: each alternative's deciding group stands last.
 _INLINE = re.compile(
-    r"\\(?P<escaped>[^\w\s])"
+    r"\\(?P<escaped>[^\w\s]|_)"
     r"|(?P<ticks>`+)(?P<code>[^`]+)(?P=ticks)(?!`)"
     r"|\[(?P<label>(?:\\.|[^\]\\])+)\]\(<?(?P<url>https?://[^\s)>]+)>?\)"
     r"|<(?P<bare>https?://[^\s>]+)>"

@@ -36,6 +36,7 @@ def body(**fields: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
+        (r"time\_zone and 2 \* 3", "time_zone and 2 * 3"),
         ("**bold** _slanted_ __under__ ~~gone~~ `co*de*`", "bold slanted under gone co*de*"),
         (r"\*not\* \[a\]\(b\) snake_case_name", "*not* [a](b) snake_case_name"),
         ("[Rust \\[1\\]](https://www.reddit.com/r/rust)", "Rust [1] (reddit.com)"),
