@@ -45,14 +45,21 @@ async def answer_failure(asker: Asker, error: BaseException, pending: Place | No
             _log.error("command failed", where=_where(asker), exc_info=cause)
             card = notices.failed(telemetry.trace_id())
         try:
-            async with asyncio.timeout(TELL_TIMEOUT_S):
-                await (tell(asker, card) if pending is None else pending.edit(card))
+            await (tell(asker, card) if pending is None else pending.edit(card))
         except PLACE_FAULTS as failure:
             _log.warning("the person could not be told", where=_where(asker), error=type(failure).__name__)
 
 
 async def tell(asker: Asker, card: Card) -> None:
-    """Show a card as the answer: privately where nothing was acknowledged yet, else in place of what is pending."""
+    """Show a card as the answer: privately where nothing was acknowledged yet, else in place of what is pending.
+
+    Raises one of ``PLACE_FAULTS``.
+    """
+    async with asyncio.timeout(TELL_TIMEOUT_S):
+        await _tell(asker, card)
+
+
+async def _tell(asker: Asker, card: Card) -> None:
     drawn = as_discord(card)
     if isinstance(asker, commands.Context):
         if asker.interaction is None:

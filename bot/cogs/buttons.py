@@ -1,5 +1,6 @@
 """The buttons under an answer: they work after a restart, for whoever presses them."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, Self
@@ -14,7 +15,7 @@ from bot.asking import Asking
 from bot.cards import custom_ids, notices
 from bot.cards.answer import AnswerCards
 from bot.cards.custom_ids import AGAIN_PATTERN, PAGE_PATTERN
-from bot.cogs.signals import acknowledge, origin_of
+from bot.cogs.signals import ACKNOWLEDGE_TIMEOUT_S, acknowledge, origin_of
 from bot.delivery.places import Place, as_discord
 from bot.failures import answer_failure, tell
 from bot.store.answers import Expired
@@ -77,10 +78,11 @@ class ButtonsCog(commands.Cog, name="buttons"):
         if not isinstance(answer, Answer):
             return
         drawn = as_discord(self._cards.card(answer, page, interaction.user.id))
-        if interaction.user.id == owner_id:
-            await interaction.response.edit_message(**drawn)
-        else:
-            await interaction.response.send_message(**drawn, ephemeral=True)
+        async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
+            if interaction.user.id == owner_id:
+                await interaction.response.edit_message(**drawn)
+            else:
+                await interaction.response.send_message(**drawn, ephemeral=True)
 
     async def ask_again(self, interaction: discord.Interaction, answer_id: str) -> None:
         """Ask the same question anew, for whoever pressed, as an answer that only they see."""

@@ -347,6 +347,19 @@ async def test_an_acknowledgement_that_hangs_is_given_up_and_frees_its_place(
         await scene.parts.admission.idle()
 
 
+async def test_a_page_that_cannot_be_turned_in_time_is_given_up(
+    scene: Scene, quiet_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await scene.answer("/signals reddit")
+    monkeypatch.setattr("bot.cogs.buttons.ACKNOWLEDGE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("bot.failures.TELL_TIMEOUT_S", 0.05)
+    scene.local.faults.add(Fault("hang", "/callback", count=2))
+    await scene.local.click(scene.ada, answer, custom_ids(answer)["Next"])
+    await until(lambda: "could not be told" in quiet_log.text)
+    assert len(tracebacks(quiet_log)) == 1
+    quiet_log.clear()
+
+
 async def test_an_error_that_cannot_be_told_never_raises(quiet_log: Log, local: LocalDiscord) -> None:
     class Gone:
         command = None
