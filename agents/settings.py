@@ -22,6 +22,11 @@ class SourceSettings(BaseSettings):
 
     reddit_client_id: str = Field("", description="Reddit app-only OAuth; empty: the keyless feed")
     reddit_client_secret: SecretStr = Field(SecretStr(""), description="Goes with REDDIT_CLIENT_ID")
+    reddit_username: str = Field(
+        "signals_scout",
+        pattern="^[A-Za-z0-9_-]{3,20}$",
+        description="Your account there, which Reddit wants to be told",
+    )
     reddit_subreddits: List = Field(
         ("programming", "technology", "science", "worldnews"), description="Read where a question names none"
     )

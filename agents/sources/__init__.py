@@ -44,6 +44,11 @@ class SourceSettings(Protocol):
         ...
 
     @property
+    def reddit_username(self) -> str:
+        """The operator's account at Reddit."""
+        ...
+
+    @property
     def reddit_subreddits(self) -> Sequence[str]:
         """Asked when nobody names one."""
         ...
@@ -88,6 +93,7 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
             api_url=settings.reddit_api_url,
             client_id=settings.reddit_client_id,
             client_secret=settings.reddit_client_secret.get_secret_value(),
+            username=settings.reddit_username,
             subreddits=settings.reddit_subreddits,
             parser=parser,
             clock=time.monotonic,

@@ -12,8 +12,6 @@ from agents.sources.reddit_feed import SETUP, RedditFeed
 from agents.sources.reddit_place import SORTS, parse_sort, parse_subreddits, place_of
 
 NAME = "reddit"
-USER_AGENT = f"python:io.github.signals-scout:{__version__} (by /u/signals_scout)"
-"""In the form that Reddit asks for ("Reddit Data API Wiki"): ``<platform>:<app id>:<version> (by /u/<name>)``."""
 _KEYLESS_INTERVAL_S = 60.0
 _KEYLESS_TTL_S = 600.0
 _OPTIONS = (
@@ -37,13 +35,14 @@ class Reddit:
         api_url: str,
         client_id: str,
         client_secret: str,
+        username: str,
         subreddits: Sequence[str],
         parser: ReadsFeeds,
         clock: Callable[[], float],
-        user_agent: str = USER_AGENT,
     ) -> None:
         """``subreddits``: asked when the question names none and has no query; ``clock``: monotonic seconds."""
         url, api_url = url.rstrip("/"), api_url.rstrip("/")
+        user_agent = user_agent_of(username)
         self._subreddits = parse_subreddits("+".join(subreddits))
         self._parser = parser
         self._half_a_key = bool(client_id) != bool(client_secret)
@@ -88,6 +87,11 @@ class Reddit:
     async def close(self) -> None:
         """End the processes that read feeds, which other sources may share; harmless when repeated."""
         await self._parser.close()
+
+
+def user_agent_of(username: str) -> str:
+    """In the form that Reddit asks for ("Reddit Data API Wiki"): ``<platform>:<app id>:<version> (by /u/<name>)``."""
+    return f"python:signals-scout:{__version__} (by /u/{username})"
 
 
 def _spec(limits: dict[str, HostLimit], *, ttl_s: float = 0.0, setup: str = "") -> SourceSpec:

@@ -29,6 +29,7 @@ class Settings:
     reddit_url: str
     reddit_api_url: str
     reddit_subreddits: tuple[str, ...]
+    reddit_username: str
     hackernews_api_url: str
     news_feeds: tuple[str, ...]
     x_api_url: str
@@ -45,6 +46,7 @@ def settings(env: Mapping[str, str]) -> SourceSettings:
         reddit_url=env["REDDIT_URL"],
         reddit_api_url=env["REDDIT_API_URL"],
         reddit_subreddits=tuple(env["REDDIT_SUBREDDITS"].split(",")),
+        reddit_username="somebody",
         hackernews_api_url=env["HACKERNEWS_API_URL"],
         news_feeds=tuple(env["NEWS_FEEDS"].split(",")),
         x_api_url=env["X_API_URL"],

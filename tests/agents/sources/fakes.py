@@ -67,16 +67,6 @@ class FakeFetch:
         self.pauses.append((url, seconds))
 
 
-class Ticks:
-    """A monotonic clock that stands still until told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 def mutated(value: Any, path: tuple[int, ...], replacement: Any) -> Any:
     """A copy of a JSON value in which what the path leads to (indices, modulo size) is something else."""
     if not path or not isinstance(value, (dict, list)) or not value:

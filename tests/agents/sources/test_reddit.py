@@ -16,22 +16,24 @@ from agents.fetch.request import Request, Response
 from agents.signal import Timeframe
 from agents.sources.feeds import FeedParser
 from agents.sources.reddit import Reddit
-from tests.agents.sources.fakes import NOW, Answer, FakeFetch, Ticks, answer, mutated, question, recorded
+from tests.agents.resilience.doubles import Clock
+from tests.agents.sources.fakes import NOW, Answer, FakeFetch, answer, mutated, question, recorded
 from tests.agents.sources.strategies import ANY_JSON, PATHS
 
 SITE = "https://www.reddit.com"
 API = "https://oauth.reddit.com"
 
 
-def source(clock: Ticks | None = None, *, client_id: str = "id", client_secret: str = "secret") -> Reddit:
+def source(clock: Clock | None = None, *, client_id: str = "id", client_secret: str = "secret") -> Reddit:
     return Reddit(
         url=SITE,
         api_url=API,
         client_id=client_id,
         client_secret=client_secret,
+        username="somebody",
         subreddits=("Python", "rust"),
         parser=FeedParser(),
-        clock=clock or Ticks(),
+        clock=clock or Clock(),
     )
 
 
@@ -93,7 +95,7 @@ async def test_asks_for_a_token_with_basic_auth_and_then_for_the_listing() -> No
     assert page.params["limit"] == "100"
     assert page.params["t"] == "day"
     assert page.headers["User-Agent"].endswith(")")
-    assert "(by /u/" in page.headers["User-Agent"]
+    assert "(by /u/somebody)" in page.headers["User-Agent"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ async def test_the_listing_follows_the_question(
 
 
 async def test_the_token_is_kept_and_renewed_before_it_ends() -> None:
-    clock = Ticks()
+    clock = Clock()
     reddit = source(clock)
     fetch = serving(post())
 

@@ -11,7 +11,8 @@ from agents.errors import AccessDenied, NotFound, UnexpectedContent
 from agents.signal import Timeframe
 from agents.sources.feeds import FeedParser
 from agents.sources.reddit import Reddit
-from tests.agents.sources.fakes import NOW, FakeFetch, Ticks, answer, question, recorded
+from tests.agents.resilience.doubles import Clock
+from tests.agents.sources.fakes import NOW, FakeFetch, answer, question, recorded
 
 SITE = "https://www.reddit.com"
 ATOM = "application/atom+xml"
@@ -33,9 +34,10 @@ def keyless(client_id: str = "", client_secret: str = "") -> Reddit:
         api_url="https://oauth.reddit.com",
         client_id=client_id,
         client_secret=client_secret,
+        username="somebody",
         subreddits=("python", "rust"),
         parser=FeedParser(workers=1),
-        clock=Ticks(),
+        clock=Clock(),
     )
 
 
@@ -75,7 +77,7 @@ async def test_one_request_answers_a_question(
 
     (request,) = fetch.sent
     assert request.url == SITE + path
-    assert "(by /u/" in request.headers["User-Agent"]
+    assert "(by /u/somebody)" in request.headers["User-Agent"]
 
 
 async def test_an_entry_becomes_a_signal_without_engagement(reddit: Reddit) -> None:
