@@ -61,7 +61,7 @@ async def running_agents(
         fetch = await stack.enter_async_context(
             HttpFetch(user_agent=USER_AGENT, allow=parse_allow(settings.fetch_allow), total_s=config.timeout_s)
         )
-        guard = ScanGuard(fetch, _resilience(config), limits=_limits(sources))
+        guard = ScanGuard(fetch, resilience_of(config), limits=_limits(sources))
         probe = FeedProbe(lambda: guard.fetch("feeds", LOOK_S), FeedParser(workers=1))
         stack.push_async_callback(probe.close)
         scout = await stack.enter_async_context(
@@ -70,7 +70,8 @@ async def running_agents(
         yield Agents(scout, probe)
 
 
-def _resilience(config: AgentConfig) -> ResilienceConfig:
+def resilience_of(config: AgentConfig) -> ResilienceConfig:
+    """What an agent's configuration says to the layers around its sources."""
     return ResilienceConfig(
         timeout_s=config.timeout_s,
         retry_attempts=config.retry_attempts,

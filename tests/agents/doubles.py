@@ -1,6 +1,7 @@
 """Sources with behaviour, and a scout on a bus with somebody who listens to all that it says."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.agent import AgentConfig
+from agents.assembly import resilience_of
 from agents.bus.memory import MemoryBus
 from agents.events import (
     SIGNALS_DISCOVERED,
@@ -23,7 +25,7 @@ from agents.events import (
     utc_now,
 )
 from agents.fetch.request import Fetch, Request
-from agents.resilience.guard import ResilienceConfig, ScanGuard
+from agents.resilience.guard import ScanGuard
 from agents.resilience.retry import RetryPolicy
 from agents.scout import SignalsScout
 from agents.signal import Engagement, Signal
@@ -159,27 +161,15 @@ async def scouting(
     *sources: Source,
     config: AgentConfig | None = None,
     raw: Fetch | None = None,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
     bus: MemoryBus | None = None,
     auto_discovery: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Desk]:
     """A started scout with the real guard before these sources, on a bus of its own."""
     config = config or AgentConfig(timeout_s=2.0)
-    resilience = ResilienceConfig(
-        timeout_s=config.timeout_s,
-        retry_attempts=config.retry_attempts,
-        cache_enabled=config.cache_enabled,
-        cache_ttl_s=config.cache_ttl_s,
-        failure_threshold=config.failure_threshold,
-        recovery_timeout_s=config.recovery_timeout_s,
-    )
-    retry = RetryPolicy(base_s=0.001)
-    fetch = raw or Upstream()
-    guard = (
-        ScanGuard(fetch, resilience, limits={}, retry=retry)
-        if clock is None
-        else ScanGuard(fetch, resilience, limits={}, retry=retry, clock=clock)
+    guard = ScanGuard(
+        raw or Upstream(), resilience_of(config), limits={}, retry=RetryPolicy(base_s=0.001), clock=clock
     )
     bus = bus or MemoryBus()
     desk = Desk(bus, SignalsScout(bus, sources, guard, config, auto_discovery=auto_discovery, now=now))

@@ -8,21 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.admission import Admission, Refusal, Refused, Ticket
+from tests.agents.resilience.doubles import Clock
 
 
-class Ticks:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def admission(ticks: Ticks | None = None, **changes: float) -> Admission:
+def admission(ticks: Clock | None = None, **changes: float) -> Admission:
     bounds = {"permits": 3, "queue": 10, "total": 32, "cooldown_s": 0.0, "burst": 1000, **changes}
     cooldown_s = bounds.pop("cooldown_s")
     return Admission(
-        **{name: int(bound) for name, bound in bounds.items()}, cooldown_s=cooldown_s, clock=ticks or Ticks()
+        **{name: int(bound) for name, bound in bounds.items()}, cooldown_s=cooldown_s, clock=ticks or Clock()
     )
 
 
@@ -89,7 +82,7 @@ async def test_guilds_take_turns() -> None:
 
 
 async def test_a_cooldown_says_when_and_counts_only_what_was_admitted() -> None:
-    ticks = Ticks()
+    ticks = Clock()
     asked = admission(ticks, cooldown_s=5, permits=1, queue=0)
     first = enter(asked, user="ada")
     ticks.now_s += 1.5
@@ -103,7 +96,7 @@ async def test_a_cooldown_says_when_and_counts_only_what_was_admitted() -> None:
 
 
 async def test_cooldowns_that_are_over_are_forgotten() -> None:
-    ticks = Ticks()
+    ticks = Clock()
     asked = admission(ticks, cooldown_s=5)
     for number in range(100):
         enter(asked, user=str(number)).release()
@@ -170,7 +163,7 @@ async def test_closed_it_admits_nobody_and_becomes_idle_when_all_are_done() -> N
 
 
 async def test_a_burst_is_spent_and_comes_back_one_by_one_wherever_it_is_asked() -> None:
-    ticks = Ticks()
+    ticks = Clock()
     asked = admission(ticks, burst=2)
     for tenant in ("one", "two"):
         enter(asked, tenant).release()
@@ -182,7 +175,7 @@ async def test_a_burst_is_spent_and_comes_back_one_by_one_wherever_it_is_asked()
 
 
 async def test_a_tenants_own_permits_and_cooldown_hold_there_only_and_never_above_the_operators() -> None:
-    ticks = Ticks()
+    ticks = Clock()
     asked = admission(ticks, cooldown_s=5.0)
     first = asked.ask("strict", "ann", permits=1, cooldown_s=60.0)
     second = asked.ask("strict", "bob", permits=1, cooldown_s=60.0)
@@ -196,7 +189,7 @@ async def test_a_tenants_own_permits_and_cooldown_hold_there_only_and_never_abov
 
 
 async def test_the_waiting_time_follows_what_requests_take() -> None:
-    ticks = Ticks()
+    ticks = Clock()
     asked = admission(ticks, permits=1, queue=2)
 
     async def one(seconds: float) -> None:
