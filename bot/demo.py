@@ -47,9 +47,25 @@ def run_demo(*, once: bool, quick: bool) -> int:
     except KeyboardInterrupt:
         print()
         return ANSWERED
+    except asyncio.CancelledError:  # by a signal
+        return NOT_ANSWERED
+
+
+def _end_on_signals() -> None:
+    """Cancel the task that calls this, once, so that the bot ends with it: also when the terminal is closed."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 async def _demo(*, once: bool, latency_s: Mapping[str, float]) -> int:
+    _end_on_signals()
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(LocalDiscord())
         upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=latency_s))

@@ -1,9 +1,12 @@
 """The demo, as a person runs it: the real bot in a process of its own, lines typed, buttons pressed."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +46,26 @@ def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
     assert "Commands begin with /" in ran.stdout
     assert "best 1 shown" in ran.stdout
     assert "What the marks mean" in ran.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_bot_stays_behind_when_it_is_ended_or_its_terminal_closed(number: signal.Signals, tmp_path: Path) -> None:
+    ran = subprocess.Popen(
+        [sys.executable, "-m", "bot", "demo", "--quick"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+    )
+    with ran:
+        assert ran.stdin is not None
+        assert ran.stdout is not None
+        for line in ran.stdout:
+            if "thinking" in line:
+                break
+        (bot,) = Path(f"/proc/{ran.pid}/task/{ran.pid}/children").read_text().split()
+        ran.send_signal(number)
+        ran.send_signal(number)
+        assert ran.wait(15) == 1
+    assert not Path(f"/proc/{bot}").exists()
+    assert list(tmp_path.iterdir()) == []
