@@ -215,8 +215,21 @@ def _fast_entry(item: Mapping[str, Any]) -> Entry:
         author=_text(item.get("author")),
         summary=_text(item.get("description")),
         content=_content(item.get("content")),
-        published_s=_iso_seconds(item.get("published")) or _iso_seconds(item.get("updated")),
+        published_s=_fast_date(item, key),
     )
+
+
+def _fast_date(item: Mapping[str, Any], key: str) -> float | None:
+    """When it was published, else updated.
+
+    For want of a date the parser reads one into the guid: ``1`` becomes the first of a month. That is no date.
+    """
+    from fastfeedparser.main import _parse_date
+
+    published = item.get("published")
+    if published and key and not key.startswith(("http://", "https://")) and _parse_date(key) == published:
+        published = None
+    return _iso_seconds(published) or _iso_seconds(item.get("updated"))
 
 
 def _read_slowly(text: str, max_items: int) -> Feed | None:

@@ -67,3 +67,13 @@ def test_no_bytes_raise_anything_but_not_a_feed(noise: bytes, charset: str | Non
         if not text.lstrip().startswith("<"):
             with pytest.raises(NotAFeed):
                 read_feed(text, 10)
+
+
+@pytest.mark.parametrize("dated", [False, True])
+@pytest.mark.parametrize("guid", ["1", "12", "2024-05-01", "https://site.example/1"])
+def test_an_id_is_no_date(guid: str, dated: bool) -> None:
+    date = "<pubDate>Mon, 05 Jan 2026 10:00:00 GMT</pubDate>" if dated else ""
+    item = f"<item><title>T</title><link>https://site.example/1</link><guid>{guid}</guid>{date}</item>"
+    body = f'<rss version="2.0"><channel><title>Wire</title>{item}</channel></rss>'
+    [entry] = read_feed(body, 10).entries
+    assert entry.published_s == (1767607200.0 if dated else None)
