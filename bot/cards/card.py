@@ -140,8 +140,6 @@ class Card:
     embed: Embed
     rows: tuple[tuple[Button, ...], ...] = ()
     selects: tuple[Select, ...] = ()
-    private: bool = False
-    """Whether only the person who caused it should see it, where Discord allows that."""
 
     def payload(self) -> dict[str, object]:
         """The body of a create or edit request, the caller's own to add to (a nonce, flags).

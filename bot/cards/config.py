@@ -86,7 +86,7 @@ def settings_card(specs: Sequence[SettingSpec], settings: GuildSettings, *, cert
         for longest in (*_SHOWN, 20)
         if (fields := _fields(specs, settings, longest)) is not None and _length(fields) <= budget.left
     )
-    return _private(Embed(title, description, Colour.PENDING, fields))
+    return Card(Embed(title, description, Colour.PENDING, fields))
 
 
 def _fields(specs: Sequence[SettingSpec], settings: GuildSettings, longest: int) -> tuple[Field, ...] | None:
@@ -102,7 +102,7 @@ def _fields(specs: Sequence[SettingSpec], settings: GuildSettings, longest: int)
 
 def setting_card(spec: SettingSpec, settings: GuildSettings) -> Card:
     """One setting in full."""
-    return _private(_setting_embed(spec, settings))
+    return Card(_setting_embed(spec, settings))
 
 
 def _setting_embed(spec: SettingSpec, settings: GuildSettings, note: str = "") -> Embed:
@@ -187,7 +187,7 @@ def history_card(
         _turn("Older", "▶️", guild_id, older, "older"),
     )
     rows = (buttons,) if newer is not None or older is not None else ()
-    return _private(Embed(title, description, Colour.PENDING, footer=footer), rows)
+    return Card(Embed(title, description, Colour.PENDING, footer=footer), rows)
 
 
 def _turn(label: str, emoji: str, guild_id: int, before: int | None, side: str) -> Button:
@@ -234,7 +234,7 @@ def import_card(changes: Sequence[ValueChange], guild_id: int, ticket: str) -> C
         Button("Discard", str(ConfigControl("discard", guild_id, ticket)), emoji="🗑️"),
     )
     text = _lines(changes, "All of it, or nothing. Nothing is changed yet.")
-    return _private(Embed("Import this?", text, Colour.PARTLY), (buttons,))
+    return Card(Embed("Import this?", text, Colour.PARTLY), (buttons,))
 
 
 def import_over() -> Card:
@@ -381,10 +381,6 @@ def _length(fields: Iterable[Field]) -> int:
     return sum(len(field.name) + len(field.value) for field in fields)
 
 
-def _private(embed: Embed, rows: tuple[tuple[Button, ...], ...] = ()) -> Card:
-    return Card(embed, rows, private=True)
-
-
 def _notice(title: str, text: str, colour: Colour = Colour.NOTICE) -> Card:
     assert len(text) <= limits.DESCRIPTION
-    return _private(Embed(title, text, colour))
+    return Card(Embed(title, text, colour))

@@ -50,7 +50,7 @@ def feeds_card(feeds: Sequence[Feed], *, certain: bool = True) -> Card:
     title = budget.fit((f"Feeds of this server: {len(feeds)} of at most {MOST_FEEDS}",), limits.TITLE)
     doubt = "" if certain else "\nThe database cannot be asked just now: this is what I last knew."
     text = budget.fit((f"{_READ}{doubt}\n\n{lines}" for lines in _lists(feeds)), limits.DESCRIPTION)
-    return Card(Embed(title, text if feeds else f"{_EMPTY}{doubt}", Colour.NOTICE), private=True)
+    return Card(Embed(title, text if feeds else f"{_EMPTY}{doubt}", Colour.NOTICE))
 
 
 def looking_card(done: int, total: int) -> Card:
@@ -127,4 +127,4 @@ def _rest(total: int, named: int) -> list[str]:
 
 def _notice(title: str, text: str, colour: Colour = Colour.NOTICE, *, footer: str = "") -> Card:
     assert len(text) <= limits.DESCRIPTION
-    return Card(Embed(title, text, colour, footer=footer), private=True)
+    return Card(Embed(title, text, colour, footer=footer))

@@ -42,7 +42,7 @@ def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Ca
         if not (name and value):
             break
         fields.append(Field(name, value))
-    return Card(Embed(title, description, Colour.PENDING, (*fields, *closing)), private=True)
+    return Card(Embed(title, description, Colour.PENDING, (*fields, *closing)))
 
 
 def _source(spec: SourceSpec, off: str | None) -> Iterator[str]:

@@ -123,7 +123,7 @@ def stopping() -> Card:
 
 def _notice(title: str, text: str, colour: Colour = Colour.NOTICE, rows: tuple[tuple[Button, ...], ...] = ()) -> Card:
     assert len(text) <= DESCRIPTION
-    return Card(Embed(title, text, colour), rows, private=True)
+    return Card(Embed(title, text, colour), rows)
 
 
 def _seconds(seconds: float) -> str:

@@ -36,14 +36,14 @@ def show_card(stored: StoredData | None, *, in_server: bool) -> Card:
             Field("Right now", f"{_amounts(stored)}\n`/privacy delete` deletes all of it at once."),
         ]
     fields += [Field("Never kept", _NOT_KEPT)]
-    return Card(Embed("What I keep, and for how long", "", Colour.NOTICE, tuple(fields)), private=True)
+    return Card(Embed("What I keep, and for how long", "", Colour.NOTICE, tuple(fields)))
 
 
 def confirm_server_card(stored: StoredData, guild_id: int) -> Card:
     """Asks before a server's data is deleted."""
     button = Button("Delete all of it", str(PrivacyControl("guild", guild_id)), style=ButtonStyle.DANGER)
     text = f"{_amounts(stored)}\n\n{_LOSS} It cannot be brought back."
-    return Card(Embed("Delete all that I keep about this server?", text, Colour.NONE), ((button,),), private=True)
+    return Card(Embed("Delete all that I keep about this server?", text, Colour.NONE), ((button,),))
 
 
 def server_deleted_card(stored: StoredData) -> Card:
@@ -55,7 +55,7 @@ def confirm_own_card(user_id: int) -> Card:
     """Asks before somebody's own answers are deleted."""
     button = Button("Delete my answers", str(PrivacyControl("user", user_id)), style=ButtonStyle.DANGER)
     text = f"{_DIRECT} Their buttons stop working. It cannot be brought back."
-    return Card(Embed("Delete your answers?", text, Colour.NONE), ((button,),), private=True)
+    return Card(Embed("Delete your answers?", text, Colour.NONE), ((button,),))
 
 
 def own_deleted_card(answers: int) -> Card:
@@ -93,4 +93,4 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 
 def _notice(title: str, text: str) -> Card:
-    return Card(Embed(title, text, Colour.NOTICE), private=True)
+    return Card(Embed(title, text, Colour.NOTICE))
