@@ -231,6 +231,7 @@ class SqlGuildStore:
         self._writer: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._purger: asyncio.Task[None] | None = None
+        self._reconciled = asyncio.Event()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -350,6 +351,7 @@ class SqlGuildStore:
                 await connection.execute(_mark(guild_id, at))
 
         await self._change(compare)
+        self._reconciled.set()
 
     async def purge(self, now: datetime) -> None:
         """See ``GuildStore``."""
@@ -491,6 +493,8 @@ class SqlGuildStore:
         self._doubtful.forget(guild_id)
 
     async def _purge_hourly(self) -> None:
+        """From when it is known where the bot is: it may have been added again while it was away."""
+        await self._reconciled.wait()
         while True:
             try:
                 await self.purge(self._now())

@@ -241,6 +241,24 @@ async def test_a_removed_server_s_data_goes_after_thirty_days(start: Start, cloc
         assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
 
 
+async def test_nothing_is_deleted_at_the_start_before_it_is_known_where_the_bot_is(
+    start: Start, clock: Clock
+) -> None:
+    async with start() as life:
+        for guild in (GUILD, OTHER):
+            await life.save(DEFAULTS.changed(limit=5), at=0, guild=guild)
+            await life.guilds.mark_removed(guild, clock.now)
+    clock.now += 31 * DAY
+    async with start() as life:
+        await asyncio.sleep(0.05)
+        assert (await life.guilds.data_of(GUILD)).changes == 1
+        await life.guilds.reconcile({GUILD}, clock.now)  # it was added again meanwhile
+        async with asyncio.timeout(5):
+            while (await life.guilds.data_of(OTHER)).changes:
+                await asyncio.sleep(0.01)
+        assert (await life.guilds.data_of(GUILD)).changes == 1
+
+
 async def test_what_happened_while_the_bot_was_away_is_found_at_the_start(start: Start, clock: Clock) -> None:
     async with start() as life:
         for guild in (GUILD, OTHER):
