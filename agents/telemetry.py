@@ -15,6 +15,8 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
+OUR_LOGGERS = ("agent", "agents", "bot")
+"""And those below them."""
 LAST_SPANS_S = 1.0
 """How long the end of the process may wait for the collector."""
 
@@ -135,12 +137,17 @@ def _no_sdk() -> bool:
 
 
 def set_up_logging(level: str, *, as_json: bool) -> None:
-    """Send every log line, ours and the libraries', to stderr in one form, each with its trace's id."""
+    """Send every log line, ours and the libraries', to stderr in one form, each with its trace's id.
+
+    The libraries begin at INFO at the earliest: their DEBUG lines hold what people typed, and interactions' tokens.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if as_json else _TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel("INFO" if level == "DEBUG" else level)
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 class _TextLines(logging.Formatter):

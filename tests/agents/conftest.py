@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from agents import telemetry
 from agents.settings import SourceSettings
 
 
 @pytest.fixture
 def root_logger() -> Iterator[logging.Logger]:
-    """The root logger, put back afterwards."""
+    """The root logger, put back afterwards, with the levels of ours."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, telemetry.OUR_LOGGERS))}
     yield root
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 @pytest.fixture

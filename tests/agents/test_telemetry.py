@@ -393,6 +393,21 @@ def test_set_up_twice_prints_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("once") == 1
 
 
+@pytest.mark.usefixtures("root_logger")
+@pytest.mark.parametrize(
+    ("level", "printed"),
+    [("DEBUG", {"our debug", "our info", "their info"}), ("INFO", {"our info", "their info"}), ("ERROR", set())],
+)
+def test_debug_is_for_our_own_lines_because_those_of_libraries_hold_what_people_typed(
+    level: str, printed: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.set_up_logging(level, as_json=True)
+    for logger, whose in (("agent.mine", "our"), ("discord.gateway", "their")):
+        logging.getLogger(logger).debug("%s debug", whose)
+        logging.getLogger(logger).info("%s info", whose)
+    assert {json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()} == printed
+
+
 # Export
 
 
