@@ -9,9 +9,8 @@ import discord
 from agents import telemetry
 from bot.cards.card import Card
 from bot.cards.custom_ids import ConfigControl
-from bot.cogs.signals import acknowledge
 from bot.configuring import Admin, Configuring, Saved
-from bot.delivery.places import Place
+from bot.delivery.places import Place, acknowledge
 from bot.failures import answer_failure
 from bot.guild_settings import GuildSettings
 

@@ -15,8 +15,8 @@ from bot.asking import Asking
 from bot.cards import custom_ids, notices
 from bot.cards.answer import AnswerCards
 from bot.cards.custom_ids import AGAIN_PATTERN, PAGE_PATTERN
-from bot.cogs.signals import ACKNOWLEDGE_TIMEOUT_S, acknowledge, origin_of
-from bot.delivery.places import Place, as_discord
+from bot.cogs.signals import origin_of
+from bot.delivery.places import ACKNOWLEDGE_TIMEOUT_S, Place, acknowledge, as_discord
 from bot.failures import answer_failure, tell
 from bot.store.answers import Expired
 

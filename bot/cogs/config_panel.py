@@ -15,9 +15,8 @@ from bot.cards.card import Card
 from bot.cards.config import ValueChange
 from bot.cards.custom_ids import ConfigControl
 from bot.cogs.admins import Admins
-from bot.cogs.signals import acknowledge
 from bot.configuring import Admin, Overtaken, Saved
-from bot.delivery.places import Place
+from bot.delivery.places import Place, acknowledge
 from bot.failures import tell
 from bot.guild_settings import MOST_CHANNELS, SettingSpec
 

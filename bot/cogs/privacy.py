@@ -14,9 +14,9 @@ from bot.cards import notices, privacy
 from bot.cards.card import Card
 from bot.cards.custom_ids import PRIVACY_FAMILY, PrivacyControl, parse_privacy
 from bot.cogs.admins import custom_id_of
-from bot.cogs.signals import acknowledge, origin_of
+from bot.cogs.signals import origin_of
 from bot.configuring import Configuring, MayNotConfigure
-from bot.delivery.places import Place
+from bot.delivery.places import Place, acknowledge
 from bot.failures import answer_failure
 from bot.store.answers import AnswerStore
 from bot.store.guilds import StoredData

@@ -11,8 +11,6 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
-from discord.http import Route
-from discord.webhook.async_ import async_context
 
 from agents import telemetry
 from agents.signal import Timeframe
@@ -20,16 +18,12 @@ from agents.source import Option
 from bot.answer import Question
 from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
 from bot.cards.progress import pending_card
-from bot.delivery.places import EDIT_TIMEOUT_S, InteractionPlace, MessagePlace, Place, as_discord
+from bot.delivery.places import EDIT_TIMEOUT_S, MessagePlace, Place, acknowledge, as_discord
 from bot.failures import Asker, answer_failure
 
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
 _LONGEST_NUMBER = 9
-_ACKNOWLEDGED = 40060
-"""Discord's code for an interaction that was acknowledged before."""
-ACKNOWLEDGE_TIMEOUT_S = 4.0
-"""Discord waits 3 s: what takes longer holds a place in the line for nothing."""
 
 
 def origin_of(asker: Asker) -> Origin:
@@ -156,40 +150,6 @@ def everywhere(command: Any) -> Any:
     """Installable to servers and to users; usable in servers, direct messages and group chats."""
     installs = app_commands.allowed_installs(guilds=True, users=True)
     return installs(app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(command))
-
-
-async def acknowledge(
-    interaction: discord.Interaction, session: aiohttp.ClientSession, *, private: bool = False, update: bool = False
-) -> InteractionPlace:
-    """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good.
-
-    With ``update`` the answer replaces the message whose button was pressed, which stays as it is until then. Raises
-    one of ``PLACE_FAULTS``.
-
-    As the client's own ``defer``, which asks for the message in return and reads it, though nobody looks at it.
-    """
-    types = discord.InteractionResponseType
-    deferred = types.deferred_message_update if update else types.deferred_channel_message
-    route = Route(
-        "POST",
-        "/interactions/{webhook_id}/{webhook_token}/callback",
-        webhook_id=interaction.id,
-        webhook_token=interaction.token,
-    )
-    payload: dict[str, Any] = {"type": deferred.value}
-    if private and not update:
-        payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
-    async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
-        try:
-            await async_context.get().request(route, session=session, payload=payload)
-        except aiohttp.ClientError:  # the connection broke: whether it had arrived, a second attempt tells
-            try:
-                await async_context.get().request(route, session=session, payload=payload)
-            except discord.HTTPException as error:
-                if error.code != _ACKNOWLEDGED:
-                    raise
-    interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
-    return InteractionPlace(interaction.application_id, interaction.token, session)
 
 
 class AsTyped(commands.Converter[object], app_commands.Transformer):

@@ -6,11 +6,16 @@ from typing import Any, Protocol
 
 import aiohttp
 import discord
+from discord.http import Route
 from discord.webhook.async_ import async_context
 
 from bot.cards.card import Card
 
 EDIT_TIMEOUT_S = 30.0
+ACKNOWLEDGE_TIMEOUT_S = 4.0
+"""Discord waits 3 s: what takes longer holds a place in the line for nothing."""
+_ACKNOWLEDGED = 40060
+"""Discord's code for an interaction that was acknowledged before."""
 _EDIT_ATTEMPTS = 3
 PLACE_FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 """What showing a card raises when Discord, the network or time is the reason."""
@@ -51,6 +56,40 @@ class InteractionPlace:
                     await asyncio.sleep(0.5 * 2**attempt)
                 else:
                     return
+
+
+async def acknowledge(
+    interaction: discord.Interaction, session: aiohttp.ClientSession, *, private: bool = False, update: bool = False
+) -> InteractionPlace:
+    """Acknowledge at once; the answer replaces “is thinking…”. ``private`` decides who will see it, for good.
+
+    With ``update`` the answer replaces the message whose button was pressed, which stays as it is until then. Raises
+    one of ``PLACE_FAULTS``.
+
+    As the client's own ``defer``, which asks for the message in return and reads it, though nobody looks at it.
+    """
+    types = discord.InteractionResponseType
+    deferred = types.deferred_message_update if update else types.deferred_channel_message
+    route = Route(
+        "POST",
+        "/interactions/{webhook_id}/{webhook_token}/callback",
+        webhook_id=interaction.id,
+        webhook_token=interaction.token,
+    )
+    payload: dict[str, Any] = {"type": deferred.value}
+    if private and not update:
+        payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
+    async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
+        try:
+            await async_context.get().request(route, session=session, payload=payload)
+        except aiohttp.ClientError:  # the connection broke: whether it had arrived, a second attempt tells
+            try:
+                await async_context.get().request(route, session=session, payload=payload)
+            except discord.HTTPException as error:
+                if error.code != _ACKNOWLEDGED:
+                    raise
+    interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
+    return InteractionPlace(interaction.application_id, interaction.token, session)
 
 
 @dataclass(frozen=True, slots=True)

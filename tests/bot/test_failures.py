@@ -336,7 +336,7 @@ async def test_discord_that_takes_no_acknowledgement_is_logged_and_ends_nothing(
 async def test_an_acknowledgement_that_hangs_is_given_up_and_frees_its_place(
     scene: Scene, quiet_log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cogs.signals.ACKNOWLEDGE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("bot.delivery.places.ACKNOWLEDGE_TIMEOUT_S", 0.05)
     monkeypatch.setattr("bot.failures.TELL_TIMEOUT_S", 0.05)
     scene.local.faults.add(Fault("hang", "/callback", count=2))
     await scene.type("/signals reddit")
