@@ -15,6 +15,7 @@ from bot.failures import answer_failure
 from bot.gateway import guard_parsers
 from bot.options import check_options
 from bot.registration import register_commands
+from bot.tasks import beside
 
 LoadCogs = Callable[["SignalsBot"], Awaitable[None]]
 REGISTER_PAUSES_S = (10.0, 60.0, 600.0)
@@ -67,7 +68,7 @@ class SignalsBot(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """Called by discord.py between log-in and the gateway."""
         await self._load_cogs(self)
-        self._registering = asyncio.create_task(self._register(), name="register-commands")
+        self._registering = beside(self._register(), "register-commands")
 
     async def _register(self) -> None:
         """Beside the connection: answering commands that are registered already need not wait for this."""

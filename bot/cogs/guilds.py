@@ -11,6 +11,7 @@ from agents import telemetry
 from agents.events import utc_now
 from bot.store.errors import StoreError
 from bot.store.guilds import GuildStore
+from bot.tasks import beside
 
 PAUSE_S = 5.0
 """When the client is ready there is enough to do, and nothing depends on this."""
@@ -41,7 +42,7 @@ class GuildsCog(commands.Cog, name="guilds"):
 
     async def cog_load(self) -> None:
         """Begin."""
-        self._comparing = asyncio.create_task(self._compare(), name="compare-guilds")
+        self._comparing = beside(self._compare(), "compare-guilds")
 
     async def cog_unload(self) -> None:
         """End."""

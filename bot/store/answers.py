@@ -23,6 +23,7 @@ from bot.recent import Recent
 from bot.store.database import Database
 from bot.store.errors import StoreError
 from bot.store.schema import ANSWERS
+from bot.tasks import beside
 
 KEEP_ANSWER = timedelta(days=7)
 KEEP_QUESTION = timedelta(days=90)
@@ -100,7 +101,7 @@ class AnswerStore:
         self._log = logger("bot.store")
 
     async def __aenter__(self) -> Self:
-        self._writer = asyncio.create_task(self._write_behind(), name="answer-store-writer")
+        self._writer = beside(self._write_behind(), "answer-store-writer")
         return self
 
     async def __aexit__(

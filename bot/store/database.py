@@ -17,6 +17,7 @@ from bot.store import engine as engines
 from bot.store.engine import FAULTS
 from bot.store.errors import NewerDatabase, NotSaved, SaveUnknown, StoreError, Unreadable, Unusable
 from bot.store.schema import METADATA, PROBES, REVISIONS, VERSION
+from bot.tasks import beside
 
 _PROBE_BYTES = 16_384
 """Several pages: room for that much is room for any change of settings."""
@@ -112,7 +113,7 @@ class Database:
             self._log.warning("the database does not work", error=why)
         self._fault = why
         if self._prober is None or self._prober.done():
-            self._prober = asyncio.create_task(self._probe(), name="database-probe")
+            self._prober = beside(self._probe(), "database-probe")
         return why
 
     def _worked(self) -> None:

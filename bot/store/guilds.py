@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -21,6 +21,7 @@ from bot.store.database import Database
 from bot.store.errors import NotSaved, SaveUnknown, StoreError, Unreadable
 from bot.store.schema import ANSWERS, GUILD_CHANGES, GUILD_SETTINGS, REMOVED_GUILDS
 from bot.store.settings_memory import NEVER_SET, SettingsMemory, Versioned
+from bot.tasks import beside
 
 KEEP_CHANGES = timedelta(days=90)
 KEEP_REMOVED = timedelta(days=30)
@@ -235,7 +236,7 @@ class SqlGuildStore:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._purger = asyncio.create_task(self._purge_hourly(), name="guild-store-purge")
+        self._purger = beside(self._purge_hourly(), "guild-store-purge")
         return self
 
     async def __aexit__(
@@ -261,7 +262,9 @@ class SqlGuildStore:
             return known
         reading = self._reads.get(guild_id)
         if reading is None:
-            reading = self._reads[guild_id] = self._own(self._read(guild_id), "guild-store-read")
+            reading = self._reads[guild_id] = self._own(
+                asyncio.create_task(self._read(guild_id), name="guild-store-read")
+            )
             reading.add_done_callback(lambda _: self._reads.pop(guild_id, None))
         return await asyncio.shield(reading)
 
@@ -277,8 +280,7 @@ class SqlGuildStore:
         save = _Save(guild_id, settings, expected_version, actor_id, action, outcome)
         self._line.append(save)
         if self._writer is None or self._writer.done():
-            self._writer = self._own(self._write_line(), "guild-store-writer")
-            self._writer.add_done_callback(_log_bug)
+            self._writer = self._own(beside(self._write_line(), "guild-store-writer"))
         try:
             async with asyncio.timeout(self._save_timeout_s):
                 result = await outcome
@@ -393,7 +395,7 @@ class SqlGuildStore:
             if then is not None:
                 then()
 
-        running = self._own(run(), "guild-store-change")
+        running = self._own(asyncio.create_task(run(), name="guild-store-change"))
         try:
             await asyncio.wait((running,), timeout=self._save_timeout_s)
         finally:
@@ -502,8 +504,7 @@ class SqlGuildStore:
                 _log.warning("old data could not be deleted; tried again in an hour", error=str(error))
             await asyncio.sleep(_PURGE_EVERY_S)
 
-    def _own(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        task = asyncio.create_task(work, name=name)
+    def _own(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         self._tasks.add(task)
         task.add_done_callback(self._disown)
         return task
@@ -512,11 +513,6 @@ class SqlGuildStore:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # looked at by whoever waits; nobody may
-
-
-def _log_bug(writer: asyncio.Task[None]) -> None:
-    if not writer.cancelled() and (bug := writer.exception()) is not None:
-        _log.error("changes could not be saved", exc_info=bug)
 
 
 def _too_slow(*, begun: bool) -> StoreError:
