@@ -8,10 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
-from agents.errors import ScoutError
+from agents.errors import BusClosed, BusFull, LifecycleError, NotConfigured, ScoutError
 from agents.events import utc_now
 from bot.admission import Refused
-from bot.asking import NotHere, NotNow
+from bot.asking import NotHere, NotNow, SwitchedOff
 from bot.cards import config as config_cards
 from bot.cards import notices
 from bot.cards.card import Card
@@ -23,6 +23,8 @@ Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
 
 TELL_TIMEOUT_S = 30.0
+CROWDED_S = 10.0
+"""What people are told to wait when the bus has no room."""
 _LATE = {10062, 40060, 50027}
 """Discord's codes for an interaction that is unknown, answered already, or whose token has ended."""
 _WRAPPERS = (commands.HybridCommandError, commands.CommandInvokeError, app_commands.CommandInvokeError)
@@ -95,7 +97,7 @@ def _expected(error: BaseException) -> Card | None:
     if isinstance(error, NotHere):
         return notices.ask_elsewhere(error.channel_ids)
     if isinstance(error, ScoutError):
-        return notices.invalid(error.sentence)
+        return _not_asked(error)
     if isinstance(error, StoreError):
         return notices.perhaps_saved(str(error)) if isinstance(error, SaveUnknown) else notices.store_away(str(error))
     if isinstance(error, (MayNotConfigure, OtherServer, CannotHold, Overtaken)):
@@ -113,6 +115,16 @@ def _expected(error: BaseException) -> Card | None:
             "I lack a permission here. I need to see this channel, send messages and embed links."
         )
     return None
+
+
+def _not_asked(error: ScoutError) -> Card:
+    if isinstance(error, (BusClosed, LifecycleError)):
+        return notices.stopping()
+    if isinstance(error, BusFull):
+        return notices.busy(CROWDED_S)
+    if isinstance(error, (NotConfigured, SwitchedOff)):
+        return notices.not_available(error.sentence)
+    return notices.invalid(error.sentence)
 
 
 def _not_configured(error: MayNotConfigure | OtherServer | CannotHold | Overtaken) -> Card:

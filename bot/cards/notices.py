@@ -62,10 +62,9 @@ def expired(answer_id: str | None) -> Card:
     return _notice(title, "Answers are kept for seven days, but I still know the question.", rows=((again,),))
 
 
-def unavailable(reasons: Sequence[tuple[str, str]]) -> Card:
-    """None of the sources asked for can be used; each with its title and the sentence that says what to set."""
-    lines = [f"**{quoted(title, 30)}**: {quoted(reason, 200)}" for title, reason in reasons[:8]]
-    return _notice("No source is available", "\n".join(["What the bot's operator can do:", *lines]))
+def not_available(sentence: str) -> Card:
+    """A source that the operator or the server's admins have off; the sentence says what can be done."""
+    return _notice("Not available here", quoted(sentence, 500))
 
 
 def not_allowed(sentence: str) -> Card:

@@ -129,8 +129,15 @@ async def test_an_answer_that_takes_too_long_says_that_it_was_stopped(
     await until(lambda: connected(local))
     exchange = await local.type_command(ada, guild.first_text_channel(), "/signals reddit")
     assert await exchange.wait_acknowledged()
+    waiting = []
+    for name in ("bob", "grace", "heidi"):
+        person = local.add_user(name)
+        guild.add_member(person)
+        waiting.append(await local.type_command(person, guild.first_text_channel(), "/signals reddit"))
+        assert await waiting[-1].wait_acknowledged()
     tell(signal.SIGTERM)
     message = await exchange.wait_message(predicate=lambda shown: bool(shown.components))
     assert "stopped before it could answer" in str(message.embeds)
+    assert "I am restarting" in str((await waiting[-1].wait_message()).embeds)  # it was still in the line
     async with asyncio.timeout(5):
         await task

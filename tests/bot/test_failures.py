@@ -12,7 +12,16 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 
-from agents.errors import InvalidOption
+from agents.errors import (
+    BusClosed,
+    BusFull,
+    InvalidOption,
+    LifecycleError,
+    NotConfigured,
+    ScoutError,
+    UnknownSource,
+)
+from bot.asking import SwitchedOff
 from bot.client import SignalsBot
 from bot.failures import answer_failure
 from sandbox.exchange import CallbackKind, Exchange
@@ -153,6 +162,29 @@ async def test_what_the_person_can_mend_is_said_in_words_and_not_logged(
         message = await (await scene.type(f"/{command}")).wait_message()
         assert "Write it \\*shorter\\*." in text_of(message)
         assert tracebacks(quiet_log) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "title", "words"),
+    [
+        (BusClosed("The bus is closed."), "I am restarting", "Try again in a minute"),
+        (LifecycleError("It was stopped."), "I am restarting", "Try again in a minute"),
+        (BusFull("No room at X.on_event."), "Busy right now", "Try again in about 10 seconds"),
+        (NotConfigured("Set NEWS_FEEDS."), "Not available here", "Set NEWS"),
+        (SwitchedOff("Reddit is off in this server."), "Not available here", "Reddit is off"),
+        (UnknownSource("myspace", ("reddit",)), "I did not understand that", "no source “myspace”"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, ScoutError) else "",
+)
+async def test_what_the_moment_is_the_reason_of_is_not_called_the_persons_mistake(
+    start: Start, quiet_log: Log, error: ScoutError, title: str, words: str
+) -> None:
+    async with start(breaking(error)) as scene:
+        said = private_answer(await scene.send("plain"))
+    assert title in said
+    assert words in said
+    assert "bus" not in said.lower().replace("busy", "")
+    assert tracebacks(quiet_log) == []
 
 
 async def test_a_missing_permission_is_said_in_words(start: Start) -> None:

@@ -48,7 +48,7 @@ def every_notice(text: str) -> list[Card]:
         notices.foreign_button(),
         notices.expired("0" * 20),
         notices.expired(None),
-        notices.unavailable([(text, text)] * 20),
+        notices.not_available(text),
         notices.not_allowed(text),
         notices.invalid(text),
         notices.stopping(),
