@@ -87,8 +87,7 @@ class Connection:
             self._leave_session()
             await self._say_farewell(writer)
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await asyncio.wait({writer})  # unlike awaiting it, this lets a cancellation of our own pass
             gateway.activity.tell("gateway.closed", self, code=self._socket.close_code)
 
     def _leave_session(self) -> None:

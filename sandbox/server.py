@@ -138,9 +138,10 @@ class LocalDiscord:
                 await asyncio.wait(self._tasks, timeout=0.3)
             for connection in tuple(self.gateway.connections):
                 connection.sever()
-            for task in tuple(self._tasks):
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._tasks:
+                await asyncio.wait(self._tasks)
             await self._runner.cleanup()
             self._runner = None
 
