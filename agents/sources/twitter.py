@@ -136,8 +136,13 @@ class Twitter:
         return self._spec
 
     def unavailable(self) -> str | None:
-        """What to set, when there is no token."""
-        return None if self._token else f"X is off: set {_TOKEN} to search it. X bills every post that is read."
+        """What to set, when there is no token, or a budget that no search fits in."""
+        if not self._token:
+            return f"X is off: set {_TOKEN} to search it. X bills every post that is read."
+        least_usd = _MIN_RESULTS * PRICE_USD
+        if self._spend.limit_usd < least_usd:
+            return f"X is off: X_DAILY_BUDGET_USD is less than the ${least_usd:.2f} that one search costs."
+        return None
 
     async def scan(self, question: Question, fetch: Fetch) -> Scan:
         """One search, paid for beforehand; ``BudgetSpent`` when today's money does not suffice."""

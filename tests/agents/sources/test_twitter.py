@@ -214,6 +214,17 @@ async def test_without_a_token_it_says_what_to_set(spend: DailySpend) -> None:
         await off.scan(question("x"), serving(page()))
 
 
+async def test_a_budget_that_no_search_fits_in_is_told_as_that(tmp_path: Path) -> None:
+    def within(limit_usd: float) -> Twitter:
+        return source(DailySpend(tmp_path / "spend.json", limit_usd, lambda: NOW))
+
+    assert within(0.05).unavailable() is None
+    for limit_usd in (0.0, 0.04):
+        assert "X_DAILY_BUDGET_USD is less than the $0.05" in (within(limit_usd).unavailable() or "")
+        with pytest.raises(NotConfigured):
+            await within(limit_usd).scan(question("x"), serving(page()))
+
+
 @pytest.mark.parametrize(("status", "words"), [(401, "X_BEARER_TOKEN"), (402, "no credit")])
 async def test_refusals_say_what_to_do(spend: DailySpend, status: int, words: str) -> None:
     error = AccessDenied("no", status=401) if status == 401 else BadStatus("no", status=status)
