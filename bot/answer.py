@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
-from agents.events import SignalsRequested, SignalsResponse, SourceReport, SourceRequest
+from agents.events import SignalsResponse, SourceReport, SourceRequest
 from agents.signal import Frozen, Signal, Timeframe
 from bot.recent import Recent
 
@@ -16,17 +16,12 @@ Digest = Callable[[tuple[Signal, ...]], str]
 
 
 class Question(Frozen):
-    """What was asked, without who asked: enough to ask it again."""
+    """What was asked, without who asked and what its server has set to be read: enough to ask it again."""
 
     sources: tuple[SourceRequest, ...]
     query: str | None = None
     timeframe: Timeframe = Timeframe.DAY
     limit: int = 10
-
-    @classmethod
-    def of(cls, request: SignalsRequested) -> "Question":
-        """The question that a request puts."""
-        return cls(sources=request.sources, query=request.query, timeframe=request.timeframe, limit=request.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ class Asking:
         on = settings.sources_on(available)
         name = asked or settings.source_by_default(available)
         if name == ALL:
-            return tuple(SourceRequest(name=known, options=_usual_options(known, settings)) for known in on)
+            return tuple(SourceRequest(name=known) for known in on)
         spec = self.specs.get(name)
         if spec is None:
             raise UnknownSource(name, (*self.specs, ALL))
@@ -137,7 +137,7 @@ class Asking:
             raise NotConfigured(self.unavailable[name])
         if name not in on:
             raise self._switched_off(name, on)
-        return (SourceRequest(name=name, options=_usual_options(name, settings) | spec.parse_options(options)),)
+        return (SourceRequest(name=name, options=spec.parse_options(options)),)
 
     def _switched_off(self, name: str, on: Sequence[str]) -> SwitchedOff:
         titles = {known: spec.title for known, spec in self.specs.items()}
@@ -162,7 +162,9 @@ class Asking:
             place = await acknowledge(question, settings.private_answers)
             await ticket.turn()
             request = self._request(question, origin, settings)
-            await self._delivery.answer(request, origin.tenant, origin.user_id, place, self._answer_timeout_s)
+            await self._delivery.answer(
+                request, question, origin.tenant, origin.user_id, place, self._answer_timeout_s
+            )
         finally:
             ticket.release()
 
@@ -170,7 +172,7 @@ class Asking:
         ttl_s = settings.cache_ttl_s
         return SignalsRequested(
             requester=Requester(kind="discord", tenant=origin.tenant),
-            sources=question.sources,
+            sources=tuple(_with_usual_options(asked, settings) for asked in question.sources),
             query=question.query,
             timeframe=question.timeframe,
             limit=question.limit,
@@ -183,8 +185,13 @@ class Asking:
         )
 
 
+def _with_usual_options(asked: SourceRequest, settings: GuildSettings) -> SourceRequest:
+    """Where a question does not say what to read, what the server has chosen by now: it may be asked again later."""
+    usual = _usual_options(asked.name, settings)
+    return asked.model_copy(update={"options": {**usual, **asked.options}}) if usual else asked
+
+
 def _usual_options(source: str, settings: GuildSettings) -> dict[str, str]:
-    """What a server has chosen to be read where a question does not say."""
     if source == "reddit" and settings.subreddits:
         return {"subreddit": "+".join(sorted(settings.subreddits))}
     if source == "news" and settings.feeds:

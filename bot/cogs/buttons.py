@@ -21,6 +21,7 @@ from bot.failures import answer_failure, tell
 from bot.store.answers import Expired
 
 Press = Callable[[discord.Interaction], Awaitable[None]]
+_NSFW = "This answer has items that are not safe for work, and they are no longer shown here. Ask again without them."
 
 
 class FindAnswer(Protocol):
@@ -77,12 +78,20 @@ class ButtonsCog(commands.Cog, name="buttons"):
         answer = await self._own(interaction, answer_id)
         if not isinstance(answer, Answer):
             return
+        if any(signal.nsfw for signal in answer.signals) and not await self._may_show_nsfw(interaction):
+            await tell(interaction, notices.not_allowed(_NSFW))
+            return
         drawn = as_discord(self._cards.card(answer, page, interaction.user.id))
         async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
             if interaction.user.id == owner_id:
                 await interaction.response.edit_message(**drawn)
             else:
                 await interaction.response.send_message(**drawn, ephemeral=True)
+
+    async def _may_show_nsfw(self, interaction: discord.Interaction) -> bool:
+        """Whether the setting and the channel still are as they were when the answer was given."""
+        origin = origin_of(interaction)
+        return origin.age_restricted and (await self._asking.settings_of(origin)).nsfw
 
     async def ask_again(self, interaction: discord.Interaction, answer_id: str) -> None:
         """Ask the same question anew, for whoever pressed, as an answer that only they see."""

@@ -20,6 +20,7 @@ from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
 from bot.cards.progress import pending_card
 from bot.delivery.places import EDIT_TIMEOUT_S, MessagePlace, Place, acknowledge, as_discord
 from bot.failures import Asker, answer_failure
+from bot.guild_settings import GuildSettings
 
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
@@ -124,6 +125,7 @@ class SignalsCog(commands.Cog, name="signals"):
             try:
                 origin = origin_of(asker)
                 settings = await self._asking.settings_of(origin)
+                _refuse_in_public(asker, settings)
                 question = self._asking.question(source, given, settings)
                 await self._asking.ask(question, origin, settings, begin)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
@@ -144,6 +146,12 @@ class SignalsCog(commands.Cog, name="signals"):
             return
         ctx = await self._bot.get_context(message)
         await self.ask(ctx, None, {})
+
+
+def _refuse_in_public(asker: Asker, settings: GuildSettings) -> None:
+    """Only an interaction can be answered so that nobody else sees it. Raises ``CheckFailure``."""
+    if settings.private_answers and isinstance(asker, commands.Context):
+        raise commands.CheckFailure("Answers are private in this server, so ask with `/signals` instead.")
 
 
 def everywhere(command: Any) -> Any:

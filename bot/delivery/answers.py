@@ -89,13 +89,19 @@ class AnswerDelivery:
         return len(self._pending)
 
     async def answer(
-        self, request: SignalsRequested, tenant: str, owner_id: int, place: Place, wait_s: float
+        self,
+        request: SignalsRequested,
+        question: Question,
+        tenant: str,
+        owner_id: int,
+        place: Place,
+        wait_s: float,
     ) -> None:
         """Publish the request and edit ``place`` until it shows the answer, within ``wait_s`` and a grace.
 
+        ``question`` is what the person asked, which the request puts with all that is settled elsewhere.
         Raises ``TimeoutError`` when no response comes; the caller tells the person.
         """
-        question = Question.of(request)
         pending = _Pending(asyncio.get_running_loop().create_future())
         self._pending[request.request_id] = pending
         try:

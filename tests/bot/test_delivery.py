@@ -16,6 +16,7 @@ from agents.events import (
     SourceStatus,
     Topic,
 )
+from bot.answer import Question
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.delivery.answers import AnswerDelivery
@@ -25,6 +26,7 @@ from tests.bot.scene import Scene, text_of, until
 
 GUILD = "81384788765712384"
 PAUSE_S = 0.05
+QUESTION = Question(sources=(SourceRequest(name="reddit"), SourceRequest(name="hackernews")))
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +40,7 @@ def delivery(kept: Kept | None = None) -> AnswerDelivery:
 
 
 def request() -> SignalsRequested:
-    sources = tuple(SourceRequest(name=name) for name in ("reddit", "hackernews"))
-    return SignalsRequested(requester=Requester(kind="discord", tenant=GUILD), sources=sources)
+    return SignalsRequested(requester=Requester(kind="discord", tenant=GUILD), sources=QUESTION.sources)
 
 
 def response(asked: SignalsRequested, *, reply_to: str | None = None, tenant: str | None = GUILD) -> SignalsResponse:
@@ -67,7 +68,7 @@ async def test_an_answer_within_a_moment_is_one_edit_and_kept_before_it_is_shown
         await Shown.edit(place, card)
 
     place.edit = put_first  # type: ignore[method-assign]
-    answering = asyncio.create_task(delivered.answer(asked, GUILD, 5, place, 1))
+    answering = asyncio.create_task(delivered.answer(asked, QUESTION, GUILD, 5, place, 1))
     await asyncio.sleep(0)
     await delivered.on_progress(progress(asked, "reddit"))
     await delivered.on_response(response(asked))
@@ -79,7 +80,7 @@ async def test_an_answer_within_a_moment_is_one_edit_and_kept_before_it_is_shown
 
 async def test_edits_are_apart_and_only_made_for_news() -> None:
     place, asked, delivered = Shown(), request(), delivery()
-    answering = asyncio.create_task(delivered.answer(asked, GUILD, 5, place, 5))
+    answering = asyncio.create_task(delivered.answer(asked, QUESTION, GUILD, 5, place, 5))
     await asyncio.sleep(3.5 * PAUSE_S)
     assert len(place.cards) == 1  # that it runs; then nothing happened
     await delivered.on_progress(progress(asked, "reddit"))
@@ -93,7 +94,7 @@ async def test_edits_are_apart_and_only_made_for_news() -> None:
 
 async def test_progress_that_fails_is_no_failure_of_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     place, asked, delivered = Shown(aiohttp.ServerDisconnectedError(), OSError()), request(), delivery()
-    answering = asyncio.create_task(delivered.answer(asked, GUILD, 5, place, 5))
+    answering = asyncio.create_task(delivered.answer(asked, QUESTION, GUILD, 5, place, 5))
     await asyncio.sleep(1.5 * PAUSE_S)
     await delivered.on_progress(progress(asked, "reddit"))
     await asyncio.sleep(1.5 * PAUSE_S)
@@ -106,13 +107,13 @@ async def test_progress_that_fails_is_no_failure_of_the_answer(caplog: pytest.Lo
 async def test_a_response_that_never_comes_is_a_timeout_and_leaves_nothing_behind() -> None:
     delivered = delivery()
     with pytest.raises(TimeoutError):
-        await delivered.answer(request(), GUILD, 5, Shown(), 0.02)
+        await delivered.answer(request(), QUESTION, GUILD, 5, Shown(), 0.02)
     assert delivered.pending == 0
 
 
 async def test_cancelled_while_waiting_it_leaves_nothing_behind() -> None:
     asked, delivered = request(), delivery()
-    answering = asyncio.create_task(delivered.answer(asked, GUILD, 5, Shown(), 5))
+    answering = asyncio.create_task(delivered.answer(asked, QUESTION, GUILD, 5, Shown(), 5))
     await asyncio.sleep(1.5 * PAUSE_S)
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -128,13 +129,13 @@ async def test_a_request_that_cannot_be_published_leaves_nothing_behind() -> Non
 
     delivered = AnswerDelivery(full, AnswerCards({}), {}, Kept(), nowhere)
     with pytest.raises(OSError, match="full"):
-        await delivered.answer(request(), GUILD, 5, Shown(), 1)
+        await delivered.answer(request(), QUESTION, GUILD, 5, Shown(), 1)
     assert delivered.pending == 0
 
 
 async def test_a_second_response_changes_nothing() -> None:
     place, asked, delivered = Shown(), request(), delivery()
-    answering = asyncio.create_task(delivered.answer(asked, GUILD, 5, place, 1))
+    answering = asyncio.create_task(delivered.answer(asked, QUESTION, GUILD, 5, place, 1))
     await asyncio.sleep(0)
     await delivered.on_response(response(asked))
     await delivered.on_response(response(asked))

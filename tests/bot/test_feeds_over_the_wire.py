@@ -21,7 +21,7 @@ from sandbox.guilds import Channel, Guild, User
 from sandbox.messages import Attachment, Message
 from sandbox.server import LocalDiscord
 from tests.bot.conftest import connected_bot
-from tests.bot.scene import Scene, text_of, until
+from tests.bot.scene import Scene, answer_to, custom_ids, text_of, until
 from tests.upstreams import Upstream, hang, redirect, reply_feed, reply_html, status
 
 Run = Callable[..., Any]
@@ -166,6 +166,19 @@ async def test_equal_questions_of_two_servers_cost_one_fetch_and_different_feeds
     assert "Endgame" in answer
     assert "Herons" not in answer
     assert "Endgame" not in await town.news()
+
+
+async def test_a_removed_feed_is_not_read_when_an_older_question_is_asked_again(town: Town) -> None:
+    await town.set(DEFAULTS.changed(feeds=(Feed(url=town.site.url("/birds")),)))
+    message = await town.scene.answer("/signals news")
+    assert "Herons" in text_of(message)
+    await town.set(DEFAULTS.changed(feeds=(Feed(url=town.site.url("/chess")),)))
+    again = text_of(await answer_to(await town.scene.press(message, custom_ids(message)["Ask again"])))
+    assert "Endgame" in again
+    assert "Herons" not in again
+    kept = await town.scene.parts.answers.get(custom_ids(message)["Ask again"].split(":")[-1])
+    assert kept is not None
+    assert "birds" not in str(kept.question), "an address can hold a key"
 
 
 async def test_a_web_page_leads_to_its_feed_and_a_moved_feed_to_its_new_place(town: Town) -> None:

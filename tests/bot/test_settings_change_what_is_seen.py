@@ -130,6 +130,21 @@ async def test_subreddits__are_where_reddit_is_read(
     assert "from golang" in await asked(scene, "/signals reddit subreddit:golang")
 
 
+async def test_subreddits__are_those_of_now_when_an_older_question_is_asked_again(
+    scene: Scene, root: User, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def echo(question: Question, fetch: Fetch) -> Scan:
+        return found(1, title=f"from {question.options.get('subreddit', 'anywhere')}")
+
+    monkeypatch.setattr(sources["reddit"], "scan", echo)
+    await put(scene, root, "subreddits", "python")
+    usual, named = await scene.answer("/signals reddit"), await scene.answer("/signals reddit subreddit:golang")
+    assert "from python" in text_of(usual)
+    await put(scene, root, "subreddits", "rust")
+    for message, now in ((usual, "from rust"), (named, "from golang")):
+        assert now in text_of(await answer_to(await scene.press(message, custom_ids(message)["Ask again"])))
+
+
 async def test_raise__lifts_what_has_the_word_and_says_why(scene: Scene, root: User, sources: Sources) -> None:
     plain, wanted = story("Alpha beta news"), story("Gamma ray burst", timestamp=utc_now() - timedelta(minutes=30))
     sources["reddit"].outcome = Scan((plain, wanted))
@@ -158,6 +173,22 @@ async def test_private_answers__are_seen_by_the_asker_alone(scene: Scene, root: 
     assert not (await scene.answer("/signals reddit")).ephemeral
     await put(scene, root, "private_answers", "on")
     assert (await scene.answer("/signals reddit")).ephemeral
+
+
+async def test_private_answers__are_not_given_to_a_mention_that_everybody_would_see(
+    start: Start, sources: Sources
+) -> None:
+    async with start(text_commands=True) as scene:
+        await put(scene, admin_of(scene), "private_answers", "on")
+        for text in ("<@bot> signals reddit", "<@bot>"):
+            await scene.local.say(scene.ada, scene.channel, text)
+        await until(lambda: len(posted(scene, scene.channel)) == 2)
+        for said in posted(scene, scene.channel):
+            assert "Answers are private in this server" in said
+        assert not sources["reddit"].asked
+        dm = scene.local.dm(scene.ada)
+        await scene.local.say(scene.ada, dm, "<@bot> signals reddit")
+        await until(lambda: any(message.components for message in dm.messages.values()))
 
 
 async def test_time_zone__is_that_of_the_history(scene: Scene, root: User) -> None:
@@ -230,6 +261,28 @@ async def test_nsfw__is_shown_in_age_restricted_channels_only(scene: Scene, root
     assert "Bare" in await asked(scene, "/signals reddit", thread)
     again = await answer_to(await scene.press(message, custom_ids(message)["Ask again"]))
     assert "Bare" in text_of(again)
+
+
+async def test_nsfw__items_of_an_older_answer_are_not_turned_to_where_they_are_no_longer_shown(
+    scene: Scene, root: User, sources: Sources
+) -> None:
+    titles = ("Alpha one", "Beta two", "Gamma three", "Delta four", "Epsilon five", "Zeta six")
+    sources["reddit"].outcome = Scan(tuple(story(f"Bare {title}", nsfw=True) for title in titles))
+    adult = scene.guild.add_channel("adult", nsfw=True)
+    await until(lambda: scene.bot.get_channel(adult.id))
+    await put(scene, root, "nsfw", "on")
+    message = await scene.answer("/signals reddit", channel=adult)
+    await scene.press(message, custom_ids(message)["Next"])
+    assert "Page 2/2" in text_of(message)
+    await put(scene, root, "nsfw", "off")
+    said = await told(scene, await scene.press(message, custom_ids(message)["Previous"]))
+    assert "not safe for work" in said
+    assert "Page 2/2" in text_of(message)
+    pressed = await scene.press(message, custom_ids(message)["Previous"], scene.person("grace"))
+    assert "Bare" not in await told(scene, pressed)
+    await put(scene, root, "nsfw", "on")
+    pressed = await scene.press(message, custom_ids(message)["Previous"], forge=True, channel=scene.channel)
+    assert "Bare" not in await told(scene, pressed), "whatever an interaction says, its channel decides"
 
 
 async def test_log_channel__is_where_changes_are_told(scene: Scene, root: User) -> None:
