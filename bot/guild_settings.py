@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 
 from agents.signal import Timeframe
 from agents.text import plain
-from agents.urls import canonical
+from agents.urls import canonical, domain
 
 SCHEMA_VERSION = 1
 """Grows with each change that an older program could not read."""
@@ -113,6 +113,8 @@ def _address(value: str) -> str:
     _refuse_invisible(value)
     if len(value) > _LONGEST_ADDRESS or canonical(value) is None or any(char.isspace() for char in value):
         raise ValueError(f"A feed's address begins with https:// and has at most {_LONGEST_ADDRESS} characters.")
+    if "." not in domain(value):  # which no question to news takes either
+        raise ValueError("A feed's address has the full name of its site, as in https://lwn.net/headlines/rss.")
     if "@" in value.partition("://")[2].partition("/")[0]:
         raise ValueError("A feed's address must not hold a user name or password: everybody here could read it.")
     return value

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.signal import Timeframe
+from agents.sources.news import parse_feeds
 from bot.guild_settings import (
     DEFAULTS,
     MOST_FEEDS,
@@ -182,6 +183,11 @@ def test_values_of_the_wrong_type_are_refused_however_they_come() -> None:
 def test_feeds_hold_no_secret_no_second_address_and_at_most_fifty() -> None:
     for url in ("https://ada:secret@example.org/feed", "ftp://example.org", "file:///etc/passwd", "x" * 600, "a b"):
         with pytest.raises(ValidationError):
+            Feed(url=url)
+    for url in ("https://localhost/feed", "https://intranet/feed", "http://[2606:4700::1111]/feed"):
+        with pytest.raises(ValueError, match="begins with"):
+            parse_feeds(url)
+        with pytest.raises(ValidationError, match="full name"):  # kept, it would cost all others their answers
             Feed(url=url)
     twice = (Feed(url="https://example.org/feed", title="First"), Feed(url="https://EXAMPLE.org/feed"))
     assert GuildSettings(feeds=twice).feeds == twice[:1]
