@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 import aiohttp
 from pydantic_settings import DotEnvSettingsSource
@@ -13,9 +12,10 @@ from pydantic_settings import DotEnvSettingsSource
 from agents.settings import SourceSettings
 from agents.source import Source
 from bot.settings import Settings
+from bot.store.database import prospects
+from bot.store.errors import StoreError
 
 ASK_TIMEOUT_S = 10.0
-_SQLITE = "sqlite+aiosqlite:///"
 
 
 class Verdict(StrEnum):
@@ -70,15 +70,11 @@ async def _token(settings: Settings, *, offline: bool) -> Finding:
     return Finding("DISCORD_API_URL", Verdict.BAD, f"answered with status {status}: try again in a moment")
 
 
-def _database(url: str) -> Finding:
-    path = Path(url.removeprefix(_SQLITE)).absolute()
-    place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
-    fits = place.is_file() if place == path else place.is_dir()
-    if fits and os.access(place, os.W_OK):
-        return Finding("DATABASE_URL", Verdict.GOOD, f"{path} can be written")
-    return Finding(
-        "DATABASE_URL", Verdict.BAD, f"{path} cannot be written ({place}): change the owner, or set another file"
-    )
+def _database(database_url: str) -> Finding:
+    try:
+        return Finding("DATABASE_URL", Verdict.GOOD, prospects(database_url))
+    except StoreError as error:
+        return Finding("DATABASE_URL", Verdict.BAD, str(error))
 
 
 def _text_commands(settings: Settings) -> tuple[Verdict, str]:

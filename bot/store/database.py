@@ -140,11 +140,7 @@ class Database:
             async with self._engine.begin() as connection:
                 await connection.run_sync(_create)
             return
-        if revision is not None and revision not in REVISIONS:
-            raise NewerDatabase(
-                f"The database was made by a later version of this program (revision {revision}; this one knows up "
-                f"to {REVISIONS[-1]}). It was left as it is. Run the later version, or restore an older backup."
-            )
+        _refuse_later(revision)
         if revision != REVISIONS[-1]:
             self._log.info("migrating the database", revision=revision, to=REVISIONS[-1])
             await asyncio.to_thread(_migrate, self._database_url, self._busy_timeout_s, self._now())
@@ -152,6 +148,28 @@ class Database:
     async def _revision(self) -> tuple[str | None, bool]:
         async with engines.reading(self._engine).connect() as connection:
             return await connection.run_sync(_look)
+
+
+def prospects(database_url: str) -> str:
+    """What is to be expected of opening the database, for the operator; nothing is changed. Blocks.
+
+    Raises ``StoreError`` with the reason when it could not be opened.
+    """
+    url = make_url(database_url)
+    path = engines.place_to_write(url)
+    if path is None:
+        return "not looked at; it is opened at the start"
+    revision = engines.look_into(path)[0] if path.exists() and path.stat().st_size else None
+    _refuse_later(revision)
+    return f"{path} can be written"
+
+
+def _refuse_later(revision: str | None) -> None:
+    if revision is not None and revision not in REVISIONS:
+        raise NewerDatabase(
+            f"The database was made by a later version of this program (revision {revision}; this one knows up "
+            f"to {REVISIONS[-1]}). It was left as it is. Run the later version, or restore an older backup."
+        )
 
 
 def _look(connection: Connection) -> tuple[str | None, bool]:

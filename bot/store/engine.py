@@ -101,6 +101,19 @@ def examine(url: URL) -> None:
         _examine(file)
 
 
+def place_to_write(url: URL) -> Path | None:
+    """Where the file is or will be; None where there is no file. Raises ``Unusable`` when it cannot be written."""
+    file = _file(url)
+    if file is None:
+        return None
+    path = file.absolute()
+    place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
+    fits = place.is_file() if place == path else place.is_dir()
+    if fits and os.access(place, os.W_OK):
+        return path
+    raise Unusable(f"{path} cannot be written ({place}): change the owner, or set another file")
+
+
 def copy(url: URL, target: Path) -> None:
     """Write a consistent copy, while others read and write; ``target`` appears whole or not at all.
 

@@ -1,6 +1,8 @@
 """`python -m bot check`: what is configured, what is missing, how to fix it; no secret in it."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from bot.__main__ import main
 from bot.check import Verdict, check, unknown_variables
 from bot.settings import Settings
+from bot.store.database import Database
 from sandbox.faults import Fault
 from sandbox.server import LocalDiscord
 from tests.bot.scene import usual_sources
@@ -68,6 +71,28 @@ async def test_a_database_that_cannot_be_written_is_told(settings: Make, tmp_pat
     (tmp_path / "file").write_text("not a directory")
     found = await verdicts(settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/file/answers.db"))
     assert found["DATABASE_URL"][0] is Verdict.BAD
+
+
+async def test_a_database_that_could_not_be_opened_is_told_and_left_as_it_is(settings: Make, tmp_path: Path) -> None:
+    damaged, later, empty = (tmp_path / f"{name}.db" for name in ("damaged", "later", "empty"))
+    damaged.write_bytes(b"what somebody else wrote" * 1000)
+    empty.touch()
+    async with Database(f"sqlite+aiosqlite:///{later}"):
+        pass
+    assert (await verdicts(settings(database_url=f"sqlite+aiosqlite:///{later}")))["DATABASE_URL"][0] is Verdict.GOOD
+    with closing(sqlite3.connect(later)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    for file, verdict, words in (
+        (damaged, Verdict.BAD, "Restore a backup"),
+        (later, Verdict.BAD, "later version"),
+        (empty, Verdict.GOOD, "can be written"),
+    ):
+        before = file.read_bytes()
+        found = (await verdicts(settings(database_url=f"sqlite+aiosqlite:///{file}")))["DATABASE_URL"]
+        assert found[0] is verdict
+        assert words in found[1]
+        assert file.read_bytes() == before
 
 
 def test_misspelt_variables_are_named() -> None:
