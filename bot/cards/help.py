@@ -22,14 +22,23 @@ _BUTTONS = (
     "◀️ ▶️ turn the pages · 🔄 asks the same question anew. "
     "Under someone else's answer they give you a copy that only you see."
 )
-_ADMINS = "`/config show` shows what this server has set, `/config panel` changes it."
+_ADMINS = (
+    "`/config show` shows what this server has set, `/config panel` changes it. "
+    "`/feeds add` gives `/signals news` feeds of this server's own."
+)
+_PRIVACY = "`/privacy show` tells what I keep and for how long; `/privacy delete` deletes it."
 _MOST_SOURCES = 20
 
 
 def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Card:
     """What the bot does and every source's command; ``unavailable``: why a source is off, by its name."""
     budget = limits.Budget()
-    closing = [Field("What the marks mean", _STATES), Field("Buttons", _BUTTONS), Field("For admins", _ADMINS)]
+    closing = [
+        Field("What the marks mean", _STATES),
+        Field("Buttons", _BUTTONS),
+        Field("For admins", _ADMINS),
+        Field("Privacy", _PRIVACY),
+    ]
     budget.left -= sum(len(field.name) + len(field.value) for field in closing)
     title = budget.fit(("Signals Scout",), limits.TITLE)
     frames = ", ".join(Timeframe)

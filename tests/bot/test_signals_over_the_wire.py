@@ -119,6 +119,8 @@ async def test_help_explains_on_one_private_card(scene: Scene) -> None:
     message = await exchange.wait_message()
     assert message.ephemeral
     assert all(title in text_of(message) for title in ("Reddit", "Hacker News", "News", "/signals all"))
+    registered = {command["name"] for command in scene.local.commands.all()} - {"help"}
+    assert all(f"/{name} " in text_of(message) for name in registered)
 
 
 async def test_in_direct_messages_the_defaults_hold(scene: Scene) -> None:
