@@ -164,6 +164,16 @@ async def test_a_shared_one_serves_every_admin_and_nobody_else(scene: Scene, roo
     await until(lambda: "off → on" in text_of(panel))
 
 
+async def test_a_form_opened_by_an_admin_changes_nothing_once_the_right_is_lost(scene: Scene, root: User) -> None:
+    panel = await answer_of(scene, "panel", root)
+    await pick(scene, panel, "limit", root)
+    opened = await scene.press(panel, control(panel, "edit"), root)
+    assert opened.modal is not None
+    scene.guild.set_member_roles(root, [])
+    assert "Manage Server" in await told(scene, await scene.local.submit_modal(root, opened, {"value": "5"}))
+    assert stored(scene) == DEFAULTS
+
+
 async def test_elsewhere_it_does_nothing(scene: Scene, root: User) -> None:
     panel = await answer_of(scene, "panel", root)
     await pick(scene, panel, "nsfw", root)
