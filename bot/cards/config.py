@@ -163,7 +163,11 @@ def announcement(actor_id: int, action: str, changes: Sequence[ValueChange]) -> 
     rest = f"; and {len(changes) - _ANNOUNCED} more" if len(changes) > _ANNOUNCED else ""
     told = "; ".join(change_line(change, 100) for change in changes[:_ANNOUNCED])
     return Card(
-        Embed("Settings changed", f"<@{actor_id}> ({_ACTIONS.get(action, 'set')}): {told}{rest}", Colour.NOTICE)
+        Embed(
+            "Settings changed",
+            f"<@{actor_id}> ({_ACTIONS.get(action, quoted(action, 20))}): {told}{rest}",
+            Colour.NOTICE,
+        )
     )
 
 

@@ -317,6 +317,7 @@ async def test_the_log_channel_is_told_what_changed(town: Town) -> None:
     await town.set(DEFAULTS.changed(log_channel_id=channel.id))
     await town.say(f"/feeds add address:{town.site.url('/birds')}")
     await until(lambda: any("Birds" in text_of(message) for message in channel.messages.values()))
+    assert any("(feeds add)" in text_of(message) for message in channel.messages.values())
 
 
 # -- who may
