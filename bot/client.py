@@ -65,6 +65,11 @@ class SignalsBot(commands.AutoShardedBot):
         self._registering: asyncio.Task[None] | None = None
         guard_parsers(self)
 
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Tell listeners, but not of slash commands: the tree has those, and each listener costs a task each time."""
+        if event_name != "interaction" or args[0].type is not discord.InteractionType.application_command:
+            super().dispatch(event_name, *args, **kwargs)
+
     async def setup_hook(self) -> None:
         """Called by discord.py between log-in and the gateway."""
         await self._load_cogs(self)
