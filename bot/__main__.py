@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,8 @@ def _run(settings: Settings) -> int:
             file=sys.stderr,
         )
         return BAD_ARGUMENT
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the bot itself listens: importing it takes a while
+        signal.signal(number, _end_at_once)
     from bot.app import TokenRefused, keep_the_loop_responsive, run
     from bot.store.errors import StoreError
 
@@ -107,6 +110,10 @@ def _run(settings: Settings) -> int:
         if flush is not None:
             flush()
     return GOOD
+
+
+def _end_at_once(_number: int, _frame: object) -> None:
+    raise SystemExit(GOOD)
 
 
 if __name__ == "__main__":

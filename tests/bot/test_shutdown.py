@@ -80,6 +80,30 @@ async def test_a_signal_lets_the_answer_under_way_finish_and_ends_with_status_0(
     assert (tmp_path / "data" / "answers.db").exists()
 
 
+SLOW_TO_IMPORT = """
+import os, signal, sys, threading, time
+import bot.__main__ as program
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "bot.app":
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            time.sleep(5)
+
+sys.meta_path.insert(0, Slow())
+sys.exit(program.main(["run"]))
+"""
+
+
+async def test_a_signal_while_it_starts_ends_it_with_status_0_too(tmp_path: Path) -> None:
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SLOW_TO_IMPORT,
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": SECRET}, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(started.communicate(), 20)
+    assert (started.returncode, out, err) == (0, b"", b"")
+
+
 async def test_a_wrong_token_is_one_line_that_names_the_variable(local: LocalDiscord, tmp_path: Path) -> None:
     async with SampleUpstreams() as upstreams:
         asked = environment(local, upstreams, tmp_path) | {"DISCORD_TOKEN": SECRET, "LOG_LEVEL": "ERROR"}
