@@ -15,8 +15,8 @@ class Happening:
 
     ``kind`` is one of: interaction.created, interaction.acknowledged, message.created, message.edited,
     message.deleted, choices, modal, request, gateway.connected, gateway.sent, gateway.received,
-    gateway.closed, violation. ``subject`` is the value concerned (an Exchange, Message, frame, …), live:
-    it may change later. ``at`` is the clock's monotonic time in seconds.
+    gateway.closed, violation, world.changed. ``subject`` is the value concerned (an Exchange, Message,
+    frame, …), live: it may change later. ``at`` is the clock's monotonic time in seconds.
     """
 
     kind: str

@@ -158,6 +158,8 @@ class Guild:
         self.owner_id = owner.id
         self.with_bot = with_bot
         self.available = True
+        self.commands_for_all = False
+        """Whether the server has overridden which permissions commands ask for: everybody finds them all."""
         self.roles: dict[int, Role] = {self.id: Role(self.id, "@everyone", EVERYONE, position=0)}
         self.members: dict[int, Member] = {}
         self.channels: dict[int, Channel] = {}

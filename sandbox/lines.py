@@ -17,7 +17,14 @@ _LARGEST = 2**53
 
 
 class CommandSyntaxError(ValueError):
-    """The line is not one that Discord's client would send; the message says why, to a person."""
+    """The line is not one that Discord's client would send; the message says why, to a person.
+
+    ``option`` names the option that is to blame, where it is one.
+    """
+
+    def __init__(self, message: str, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,63 @@ def read_line(line: str, commands: Iterable[JsonObject], resolve: Resolve, *, pa
     for part, kind in reversed(list(zip(path, _kinds(len(path)), strict=True))):
         options = [{"name": part, "type": kind, "options": options}]
     return Typed(command, options)
+
+
+def read_options(
+    command: JsonObject, given: Iterable[JsonObject], resolve: Resolve, *, partial: bool = False
+) -> Typed:
+    """Understand options that were filled in one by one, nested as an interaction nests them; values may be text.
+
+    Each value is held to its option's rules. ``partial`` is a command still being filled in: what is wrong or
+    missing so far is left out. Raises CommandSyntaxError, which names the option.
+    """
+    return Typed(command, _read_given(command, given, f"/{command['name']}", resolve, partial=partial))
+
+
+def _read_given(
+    holder: JsonObject, given: Iterable[JsonObject], typed: str, resolve: Resolve, *, partial: bool
+) -> list[JsonObject]:
+    known = {option["name"]: option for option in holder.get("options") or ()}
+    result: list[JsonObject] = []
+    for entry in given:
+        name = str(entry.get("name"))
+        option = known.get(name)
+        if option is None:
+            raise CommandSyntaxError(f"{typed} has no option {name!r}", name)
+        read: JsonObject = {"name": name, "type": option["type"]}
+        if option["type"] in (SUBCOMMAND, GROUP):
+            inner = entry.get("options") or ()
+            read["options"] = _read_given(option, inner, f"{typed} {name}", resolve, partial=partial)
+        elif partial and entry.get("focused"):
+            read |= {"value": str(entry.get("value", "")), "focused": True}
+        else:
+            try:
+                read["value"] = _given_value(option, entry.get("value", ""), typed, resolve)
+            except CommandSyntaxError as error:
+                if partial:
+                    continue
+                raise CommandSyntaxError(str(error), name) from None
+        result.append(read)
+    _check_whole(known, result, typed, partial=partial)
+    return result
+
+
+def _check_whole(known: dict[str, JsonObject], given: list[JsonObject], typed: str, *, partial: bool) -> None:
+    if partial:
+        return
+    names = {option["name"] for option in given}
+    for name, option in known.items():
+        if option.get("required") and name not in names:
+            raise CommandSyntaxError(f"{name} is required", name)
+    if not given and any(option["type"] in (SUBCOMMAND, GROUP) for option in known.values()):
+        raise CommandSyntaxError(f"{typed} needs one of: {', '.join(known)}")
+
+
+def _given_value(option: JsonObject, value: object, typed: str, resolve: Resolve) -> Any:
+    if option["type"] == ATTACHMENT:
+        return str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return _value(option, text, typed, resolve)
 
 
 def _kinds(depth: int) -> tuple[int, ...]:

@@ -10,7 +10,18 @@ from sandbox.component_rules import SELECTS, walk
 from sandbox.errors import JsonObject
 from sandbox.exchange import Exchange, InteractionKind, new_token
 from sandbox.guilds import Channel, Guild, User
-from sandbox.lines import CHANNEL, MENTIONABLE, ROLE, USER, CommandSyntaxError, Typed, mentioned_id, read_line
+from sandbox.lines import (
+    ATTACHMENT,
+    CHANNEL,
+    MENTIONABLE,
+    ROLE,
+    USER,
+    CommandSyntaxError,
+    Typed,
+    mentioned_id,
+    read_line,
+    read_options,
+)
 from sandbox.messages import Message
 
 
@@ -28,13 +39,27 @@ class People:
 
     def type_command(self, user: User, channel: Channel, line: str) -> Exchange:
         """Send the typed command; CommandSyntaxError where Discord's client would not let the user."""
-        typed = read_line(line, self._findable(user, channel), self._resolver(channel))
+        typed = read_line(line, self.findable(user, channel), self._resolver(channel))
         return self._send_typed(user, channel, typed, InteractionKind.COMMAND, line)
 
     def autocomplete(self, user: User, channel: Channel, line: str) -> Exchange:
         """Ask for suggestions for the last option of a line that is still being typed."""
-        typed = read_line(line, self._findable(user, channel), self._resolver(channel), partial=True)
+        typed = read_line(line, self.findable(user, channel), self._resolver(channel), partial=True)
         return self._send_typed(user, channel, typed, InteractionKind.AUTOCOMPLETE, line)
+
+    def use_command(
+        self, user: User, channel: Channel, command_id: str, options: list[JsonObject], *, partial: bool = False
+    ) -> Exchange:
+        """Send a command whose options were filled in one by one; ``partial`` asks for suggestions.
+
+        Raises CommandSyntaxError, which names the option that is to blame.
+        """
+        command = next((c for c in self.findable(user, channel) if c["id"] == command_id), None)
+        if command is None:
+            raise CommandSyntaxError("this command is not offered to you here")
+        typed = read_options(command, options, self._resolver(channel), partial=partial)
+        kind = InteractionKind.AUTOCOMPLETE if partial else InteractionKind.COMMAND
+        return self._send_typed(user, channel, typed, kind, written(typed))
 
     def _send_typed(self, user: User, channel: Channel, typed: Typed, kind: InteractionKind, line: str) -> Exchange:
         data: JsonObject = {
@@ -78,8 +103,11 @@ class People:
         data = {"id": command_id, "name": name, "type": 1, "options": options}
         return self._send(user, channel, kind, data, line=f"/{name_path.removeprefix('/')}", **overrides)
 
-    def _findable(self, user: User, channel: Channel) -> list[JsonObject]:
-        """Commands that the user finds here: by context, installation, permissions and age."""
+    def findable(self, user: User, channel: Channel) -> list[JsonObject]:
+        """Commands that the user finds here: by context, installation, permissions and age.
+
+        Raises CommandSyntaxError where the user may use none at all.
+        """
         granted = self._backend.world.permissions_of(user.id, channel)
         if channel.guild is not None and not granted & permissions.USE_APPLICATION_COMMANDS:
             raise CommandSyntaxError(f"{user.name} may not use commands in #{channel.name}")
@@ -95,7 +123,7 @@ class People:
         if not any(str(kind) in installed for kind in command["integration_types"]):
             return False
         needed = command.get("default_member_permissions")
-        if channel.guild is not None and needed is not None:
+        if channel.guild is not None and needed is not None and not channel.guild.commands_for_all:
             bits = int(needed)
             allowed = granted & permissions.ADMINISTRATOR or (bits and granted & bits == bits)
             if not allowed:
@@ -134,7 +162,15 @@ class People:
                 return self._resolved(option["options"], channel)
             if option["type"] in (USER, CHANNEL, ROLE, MENTIONABLE) and not option.get("focused"):
                 self._resolve_into(resolved, int(option["value"]), channel)
+            elif option["type"] == ATTACHMENT:
+                self._attach(resolved, option)
         return resolved
+
+    def _attach(self, resolved: JsonObject, option: JsonObject) -> None:
+        file = self._backend.world.file_by_id(str(option["value"]))
+        if file is None:
+            raise CommandSyntaxError("the file is not here any more; choose it again", str(option["name"]))
+        resolved.setdefault("attachments", {})[str(file.id)] = wire.attachment(file)
 
     def _resolve_into(self, resolved: JsonObject, found_id: int, channel: Channel) -> None:
         guild, world, key = channel.guild, self._backend.world, str(found_id)
@@ -325,6 +361,16 @@ class People:
         if user.id in self._backend.world.installed_for:
             owners["1"] = str(user.id)
         return owners
+
+
+def written(typed: Typed) -> str:
+    """The command as one would type it in a line."""
+    words = [f"/{typed.command['name']}"]
+    options = typed.options
+    while options and "options" in options[0]:
+        words.append(str(options[0]["name"]))
+        options = options[0]["options"]
+    return " ".join([*words, *(f"{option['name']}:{option['value']}" for option in options)])
 
 
 def pressable(message: Message) -> list[JsonObject]:

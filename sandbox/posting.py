@@ -113,28 +113,30 @@ def _attachments(
     kept = [known[i] for entry in described if (i := parse_snowflake(entry)) in known]
     if listed is None:
         kept = list(known.values())
-    made = [_upload(backend, upload, described) for upload in files]
+    made = [_upload(backend, sent, described) for sent in files]
     if len(kept) + len(made) > 10:
         raise InvalidForm([FieldError(("attachments",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")])
     return (*kept, *made)
 
 
-def _upload(backend: Backend, upload: Upload, described: dict[str, JsonObject]) -> Attachment:
-    if len(upload.body) > backend.max_attachment_bytes:
+def _upload(backend: Backend, sent: Upload, described: dict[str, JsonObject]) -> Attachment:
+    entry = described.get(sent.field.removeprefix("files[").removesuffix("]"), {})
+    filename = str(entry.get("filename") or sent.filename or "file")
+    return upload(backend, filename, sent.content_type, sent.body, entry.get("description"))
+
+
+def upload(
+    backend: Backend, filename: str, content_type: str, body: bytes, description: str | None = None
+) -> Attachment:
+    """Keep a file; raises 40005 where it is too large."""
+    if len(body) > backend.max_attachment_bytes:
         raise refusal(40005)
-    entry = described.get(upload.field.removeprefix("files[").removesuffix("]"), {})
-    filename = re.sub(r"[^\w.-]", "_", str(entry.get("filename") or upload.filename or "file"))
-    attachment_id = backend.world.snowflakes.next()
-    attachment = Attachment(
-        id=attachment_id,
-        filename=filename,
-        content_type=upload.content_type,
-        body=upload.body,
-        url=f"{backend.files_url()}/{attachment_id}/{filename}",
-        description=entry.get("description"),
-    )
-    backend.world.keep_file(attachment)
-    return attachment
+    name = re.sub(r"[^\w.-]", "_", filename)
+    file_id = backend.world.snowflakes.next()
+    url = f"{backend.files_url()}/{file_id}/{name}"
+    kept = Attachment(file_id, name, content_type, body, url, description)
+    backend.world.keep_file(kept)
+    return kept
 
 
 def _with_attached_images(embed: JsonObject, attachments: tuple[Attachment, ...]) -> JsonObject:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
+from sandbox import posting
 from sandbox.activity import Activity, Listener
 from sandbox.backend import Backend
 from sandbox.clock import Clock
@@ -22,7 +23,8 @@ from sandbox.exchange import Exchange, Exchanges
 from sandbox.faults import Faults
 from sandbox.gateway import Gateway
 from sandbox.guilds import Channel, Guild, User
-from sandbox.messages import Message
+from sandbox.lines import CommandSyntaxError
+from sandbox.messages import Attachment, Message
 from sandbox.openapi import OpenApi, find_document, judge_by
 from sandbox.people import People
 from sandbox.ratelimits import INVALID_REQUESTS, RateLimits
@@ -263,6 +265,24 @@ class LocalDiscord:
         """Send a command unchecked, for input that no client would send; see ``People.send_command``."""
         return self._people.send_command(user, channel, name_path, options_raw, **overrides)
 
+    async def use_command(self, user: User, channel: Channel, command_id: str, options: list[JsonObject]) -> Exchange:
+        """Send a command whose options were filled in one by one; CommandSyntaxError names the one to blame."""
+        return self._people.use_command(user, channel, command_id, options)
+
+    async def suggest(
+        self, user: User, channel: Channel, command_id: str, options: list[JsonObject], *, timeout_s: float = 3.0
+    ) -> list[JsonObject]:
+        """Suggestions for the option that is ``focused``; empty where none came in time."""
+        exchange = self._people.use_command(user, channel, command_id, options, partial=True)
+        return await exchange.wait_choices(timeout_s)
+
+    def findable(self, user: User, channel: Channel) -> list[JsonObject]:
+        """The commands that the user finds there; none where the user may use none."""
+        try:
+            return self._people.findable(user, channel)
+        except CommandSyntaxError:
+            return []
+
     async def click(
         self, user: User, message: Message, custom_id_or_index: str | int, *, forge: bool = False, **overrides: Any
     ) -> Exchange:
@@ -317,7 +337,12 @@ class LocalDiscord:
 
     # -- transport
 
+    def upload(self, filename: str, content_type: str, body: bytes) -> Attachment:
+        """Keep a file that a person chose, for a command's option; ApiError 40005 where it is too large."""
+        return posting.upload(self.backend, filename, content_type, body)
+
     def _announce(self, event: str, data: JsonObject, guild_id: int | None) -> None:
+        self.activity.tell("world.changed", data, event=event, guild_id=guild_id)
         self.gateway.dispatch(event, data, guild_id)
 
     async def _serve_gateway(self, request: web.Request) -> web.WebSocketResponse:

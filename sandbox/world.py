@@ -152,6 +152,10 @@ class World:
         """The file kept under ``id/filename``."""
         return self._files.get(name)
 
+    def file_by_id(self, file_id: str) -> Attachment | None:
+        """The file kept under this id."""
+        return next((file for file in self._files.values() if str(file.id) == file_id), None)
+
     def find_message(self, message_id: int) -> Message | None:
         """The message, wherever it stands."""
         for channel in self.channels.values():

@@ -54,7 +54,8 @@ class Admins:
 
     async def serve(self, interaction: discord.Interaction, work: Work, control: ConfigControl | None = None) -> None:
         """Do it for somebody who may; whatever goes wrong is told privately, and nothing is changed then."""
-        with telemetry.span("config", {"verb": control.verb if control else "command"}):
+        attributes = {"verb": control.verb if control else "command", "interaction_id": str(interaction.id)}
+        with telemetry.span("config", attributes):
             try:
                 await work(await self.configuring.admit(interaction, control.guild_id if control else None))
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected

@@ -67,7 +67,7 @@ class ButtonsCog(commands.Cog, name="buttons"):
 
     async def guarded(self, interaction: discord.Interaction, press: Press) -> None:
         """Run a press in a trace of its own; whatever goes wrong is told to the person."""
-        with telemetry.span("button"):
+        with telemetry.span("button", {"interaction_id": str(interaction.id)}):
             try:
                 await press(interaction)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected

@@ -103,7 +103,7 @@ class PrivacyCog(commands.GroupCog, name="privacy", description="What I keep, an
     async def _answer(self, interaction: discord.Interaction, work: Work, *, update: bool = False) -> None:
         """Acknowledge privately, work, show; whatever goes wrong is told."""
         place: Place | None = None
-        with telemetry.span("privacy"):
+        with telemetry.span("privacy", {"interaction_id": str(interaction.id)}):
             try:
                 place = await acknowledge(interaction, self._session, private=True, update=update)
                 await place.edit(await work())

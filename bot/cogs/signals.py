@@ -124,7 +124,10 @@ class SignalsCog(commands.Cog, name="signals"):
             place = await self._begin(asker, question, private=private)
             return place
 
-        with telemetry.span("command.signals", {"source": (source or "default")[:40]}):
+        attributes = {"source": (source or "default")[:40]}
+        if isinstance(asker, discord.Interaction):
+            attributes["interaction_id"] = str(asker.id)
+        with telemetry.span("command.signals", attributes):
             try:
                 origin = origin_of(asker)
                 settings = await self._asking.settings_of(origin)
