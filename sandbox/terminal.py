@@ -315,11 +315,11 @@ def draw_typed(exchange: Exchange, *, colour: bool = True) -> str:
     if exchange.kind is InteractionKind.COMMAND:
         return f"{name} {pen.paint('>', '2')} {pen.paint(_clean(exchange.line), '38;5;111')}"
     what = {InteractionKind.COMPONENT: "presses", InteractionKind.MODAL: "submits"}.get(exchange.kind, "types")
-    label = _pressed(exchange) if exchange.kind is InteractionKind.COMPONENT else exchange.line
+    label = pressed(exchange) if exchange.kind is InteractionKind.COMPONENT else exchange.line
     return f"{name} {pen.paint(what, '2')} {label}".rstrip()
 
 
-def _pressed(exchange: Exchange) -> str:
+def pressed(exchange: Exchange) -> str:
     """The label of the component that was pressed, or its custom id where the message has it no more."""
     custom_id = exchange.payload["data"].get("custom_id")
     components = exchange.source.components if exchange.source is not None else []
