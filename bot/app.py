@@ -148,8 +148,9 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(ButtonsCog(bot, asking, parts.answers, parts.cards, parts.session))
     await bot.add_cog(HelpCog(bot, asking))
     configuring = Configuring(parts.guilds, operator_of(parts), post)
-    await bot.add_cog(ConfigCog(configuring, parts.session))
-    await bot.add_cog(FeedsCog(ServerFeeds(configuring, parts.feeds, parts.admission), configuring, parts.session))
+    feeds = ServerFeeds(configuring, parts.feeds, parts.admission)
+    await bot.add_cog(ConfigCog(configuring, feeds, parts.session))
+    await bot.add_cog(FeedsCog(feeds, configuring, parts.session))
     await bot.add_cog(PrivacyCog(configuring, parts.answers, parts.admission, parts.session))
     await bot.add_cog(GuildsCog(bot, parts.guilds))
 

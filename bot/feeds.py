@@ -1,8 +1,8 @@
 """A server's own feeds: looked at before they are kept, added, removed, taken over from a list."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -19,6 +19,7 @@ from bot.opml import Outline
 
 IMPORT_TIMEOUT_S = 600.0
 """An answer to a command can be shown for 15 minutes."""
+LAST_WORDS_S = 1.0
 _LOOKS_AT_ONCE = 4
 """Of imports, over all servers: one server's slow feeds must not be everybody's."""
 _ATTEMPTS = 3
@@ -57,6 +58,15 @@ class Imported:
     """None: nothing changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What is left of feeds that somebody wants a server to have."""
+
+    feeds: tuple[Feed, ...]
+    """Those that the server has, and those that could be read, in the order given."""
+    left_out: tuple[LeftOut, ...]
+
+
 class ServerFeeds:
     """All ways to change a server's feeds.
 
@@ -71,6 +81,7 @@ class ServerFeeds:
         self._turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._importing: set[int] = set()
         self._looks: set[asyncio.Task[FoundFeed]] = set()
+        self._heard: set[asyncio.Task[object]] = set()
         self._closed = False
 
     async def look(self, admin: Admin, address: str) -> FoundFeed:
@@ -132,11 +143,40 @@ class ServerFeeds:
 
         return Imported(tuple(feeds.values()), known, left_out, await self._save(admin, with_all, "feeds import"))
 
-    def close(self) -> None:
-        """Look at nothing more; whoever waits is told."""
+    async def readable(self, admin: Admin, wanted: Sequence[Feed], progress: Progress) -> Readable:
+        """Look at each of these feeds that the server does not have; nothing is kept. Raises as ``take_over``.
+
+        One that the server has stays at its address, also where it is spelt differently here.
+        """
+        here = {key(feed): feed for feed in admin.settings.feeds}
+        new = [feed for feed in wanted if key(feed) not in here]
+        looked = iter(await self._look_at_all(admin, new, progress) if new else ())
+        outcomes = [
+            Feed(url=known.url, title=feed.title) if (known := here.get(key(feed))) else next(looked)
+            for feed in wanted
+        ]
+        feeds = {key(each): each for each in reversed(outcomes) if isinstance(each, Feed)}
+        left_out = tuple(each for each in outcomes if isinstance(each, LeftOut))
+        return Readable(tuple(feeds.values())[::-1], left_out)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Closing waits a moment for the task that is in here, so that it can say what became of its looks."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._heard.add(task)
+        try:
+            yield
+        finally:
+            self._heard.discard(task)
+
+    async def close(self) -> None:
+        """Look at nothing more; whoever waits is told, for which there is a second."""
         self._closed = True
         for look in self._looks:
             look.cancel()
+        if self._heard:
+            await asyncio.wait(self._heard, timeout=LAST_WORDS_S)
 
     async def announce(self, saved: Saved) -> None:
         """Tell the server's log channel."""

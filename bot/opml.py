@@ -32,11 +32,6 @@ class OpmlRefused(ValueError):
     """A file that is not read; the text is a sentence for people."""
 
 
-def too_large(size_bytes: int) -> str:
-    """Why a file of that size is not read."""
-    return f"The file has {size_bytes / 1024:,.0f} kB; a list of feeds has at most {LARGEST // 1024} kB."
-
-
 def read(data: bytes) -> tuple[Outline, ...]:
     """The feeds of a list in their order, whatever folders they are in. Raises ``OpmlRefused``."""
     if len(data) > LARGEST:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.cards import limits
 from bot.cards.card import Button, ButtonStyle, Card, Choice, Colour, Embed, Field, Select, SelectKind
 from bot.cards.custom_ids import ConfigControl
+from bot.cards.feeds import left_out_lines
 from bot.cards.limits import shorten
 from bot.cards.text import clean, domain, quoted
 from bot.guild_settings import GuildSettings, Kind, SettingSpec, dump_value
@@ -231,14 +232,33 @@ def import_refused(problems: Sequence[str]) -> Card:
     return _notice("This file cannot be imported", _within(["Nothing was changed.", *lines], ""), Colour.NONE)
 
 
-def import_card(changes: Sequence[ValueChange], guild_id: int, ticket: str) -> Card:
-    """What importing would change, to be confirmed."""
+def import_card(
+    changes: Sequence[ValueChange], guild_id: int, ticket: str, left_out: Sequence[tuple[str, str]] = ()
+) -> Card:
+    """What importing would change, to be confirmed; ``left_out``: feeds by name, each with why in a sentence."""
     buttons = (
         Button("Import", str(ConfigControl("apply", guild_id, ticket)), emoji="✅", style=ButtonStyle.PRIMARY),
         Button("Discard", str(ConfigControl("discard", guild_id, ticket)), emoji="🗑️"),
     )
-    text = _lines(changes, "All of it, or nothing. Nothing is changed yet.")
-    return Card(Embed("Import this?", text, Colour.PARTLY), (buttons,))
+    hint = "All of it, or nothing. Nothing is changed yet."
+    if left_out:
+        hint += " Feeds that cannot be read are left out; to wait for them, discard this and import again later."
+    return Card(Embed("Import this?", _lines(changes, hint), Colour.PARTLY, _left_out(left_out)), (buttons,))
+
+
+def nothing_to_import(left_out: Sequence[tuple[str, str]]) -> Card:
+    """All that could be taken over from a file holds already; ``left_out`` as for ``import_card``."""
+    if not left_out:
+        return changed_card(())
+    text = "Everything else in this file is so already. Nothing was changed."
+    return Card(Embed("Nothing to change", text, Colour.NOTICE, _left_out(left_out)))
+
+
+def _left_out(feeds: Sequence[tuple[str, str]]) -> tuple[Field, ...]:
+    if not feeds:
+        return ()
+    named = limits.Budget().fit(("\n".join(left_out_lines(feeds, most)) for most in (8, 4, 2)), limits.FIELD_VALUE)
+    return (Field("Left out: feeds that cannot be read", named),)
 
 
 def import_over() -> Card:

@@ -74,10 +74,14 @@ def _outcome(added: Sequence[Feed], known: int, left_out: Sequence[tuple[str, st
     if known:
         parts.append(f"**{known} known already**")
     if left_out:
-        parts.append(f"**{len(left_out)} left out**")
-        parts += [f"- {quoted(name, 40) or '?'}: {quoted(reason, 120)}" for name, reason in left_out[:named]]
-        parts += _rest(len(left_out), named)
+        parts += [f"**{len(left_out)} left out**", *left_out_lines(left_out, named)]
     return "\n".join(parts)
+
+
+def left_out_lines(left_out: Sequence[tuple[str, str]], most: int) -> list[str]:
+    """Feeds by name with why they are left out, at most as many as that, and how many more there are."""
+    lines = [f"- {quoted(name, 40) or '?'}: {quoted(reason, 120)}" for name, reason in left_out[:most]]
+    return lines + _rest(len(left_out), most)
 
 
 def list_refused_card(sentence: str) -> Card:

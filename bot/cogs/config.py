@@ -1,7 +1,5 @@
 """``/config``: what a server sets for itself, by command; the form is in ``config_panel``."""
 
-import asyncio
-import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -18,9 +16,11 @@ from bot.cards.card import Card
 from bot.cards.custom_ids import ConfigControl
 from bot.cogs.admins import Admins, custom_id_of
 from bot.cogs.config_panel import ConfigPanel
+from bot.cogs.files import LooksShown, UploadRefused, download, show_file
 from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure, Saved
-from bot.delivery.places import PLACE_FAULTS, Place, as_discord
+from bot.delivery.places import PLACE_FAULTS, Place
 from bot.failures import answer_failure, tell
+from bot.feeds import NotAdded, Readable, ServerFeeds
 from bot.guild_settings import (
     DEFAULTS,
     LARGEST_IMPORT,
@@ -35,7 +35,6 @@ from bot.store.guilds import UNDO
 
 MOST_PENDING = 100
 """Imports that wait for their confirmation; the oldest are forgotten."""
-DOWNLOAD_TIMEOUT_S = 20.0
 _MOST_SUGGESTED = 25
 _LONGEST_SUGGESTED = 100
 _CHANNEL_SETTINGS = (
@@ -83,8 +82,9 @@ class ChannelId(app_commands.Transformer):
 class ConfigCog(commands.GroupCog, name="config", description="This server's settings"):
     """Shows and changes settings, for those who may."""
 
-    def __init__(self, configuring: Configuring, session: aiohttp.ClientSession) -> None:
+    def __init__(self, configuring: Configuring, feeds: ServerFeeds, session: aiohttp.ClientSession) -> None:
         self._configuring = configuring
+        self._feeds = feeds
         self._admins = Admins(configuring, session)
         self._panel = ConfigPanel(self._admins, session)
         self._pending: Recent[str, PendingImport] = Recent(MOST_PENDING)
@@ -246,38 +246,43 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
     async def export(self, interaction: discord.Interaction) -> None:
         """JSON, for ``/config import``."""
 
-        async def answer(admin: Admin) -> None:
-            body = io.BytesIO(admin.settings.export().encode())
-            file = discord.File(body, filename=f"settings-{admin.guild.id}.json")
-            await interaction.response.send_message(**as_discord(cards.export_card()), file=file, ephemeral=True)
+        async def answer(admin: Admin, _place: Place) -> None:
+            body = admin.settings.export().encode()
+            await show_file(interaction, cards.export_card(), f"settings-{admin.guild.id}.json", body)
 
-        await self._admins.serve(interaction, answer)
+        await self._admins.command(interaction, answer)
 
     @app_commands.command(name="import", description="Settings from an exported file; shows what would change first")
     @app_commands.describe(file="A file made by /config export, at most 64 kB")
     async def import_(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
-        """Validated as a whole, confirmed by a button."""
+        """Validated as a whole, its new feeds read once, confirmed by a button."""
 
         async def answer(admin: Admin, place: Place) -> None:
             try:
-                settings = import_settings(await _download(file), self._configuring.operator)
-                self._configuring.check(admin, settings)
+                wanted = import_settings(await download(file, LARGEST_IMPORT), self._configuring.operator)
+                self._configuring.check(admin, wanted)
+                readable = await self._feeds.readable(admin, wanted.feeds, LooksShown(place))
             except (ImportRefused, CannotHold) as refused:
                 await place.edit(cards.import_refused(refused.problems))
-                return
-            await place.edit(self._to_confirm(admin, settings))
+            except (UploadRefused, NotAdded) as refused:
+                await place.edit(cards.import_refused((str(refused),)))
+            else:
+                await place.edit(self._to_confirm(admin, wanted, readable))
 
-        await self._admins.command(interaction, answer)
+        with self._feeds.heard():
+            await self._admins.command(interaction, answer)
 
-    def _to_confirm(self, admin: Admin, settings: GuildSettings) -> Card:
+    def _to_confirm(self, admin: Admin, wanted: GuildSettings, readable: Readable) -> Card:
+        settings = wanted.changed(feeds=readable.feeds)
         changes = self._configuring.difference(admin.settings, settings)
+        left_out = [(each.name, each.sentence) for each in readable.left_out]
         if not changes:
-            return cards.changed_card(())
+            return cards.nothing_to_import(left_out)
         pending = PendingImport(admin.user_id, settings, admin.current.version)
         content = f"{admin.guild.id} {pending.user_id} {pending.version} {settings.dump()}".encode()
         ticket = blake2b(content, digest_size=10).hexdigest()
         self._pending.put(ticket, pending)
-        return cards.import_card(changes, admin.guild.id, f"{ticket}.{admin.user_id}")
+        return cards.import_card(changes, admin.guild.id, f"{ticket}.{admin.user_id}", left_out)
 
     async def _apply(self, interaction: discord.Interaction, control: ConfigControl) -> None:
         async def answer(admin: Admin, place: Place) -> None:
@@ -371,17 +376,6 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
             return await self._configuring.admit(interaction)
         except MayNotConfigure:
             return None
-
-
-async def _download(file: discord.Attachment) -> bytes:
-    """What was uploaded. Raises ``ImportRefused``."""
-    if file.size > LARGEST_IMPORT:
-        raise ImportRefused(f"The file has {file.size / 1024:,.0f} kB; an export has at most 64 kB.")
-    try:
-        async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
-            return await file.read()
-    except PLACE_FAULTS as error:
-        raise ImportRefused("The file could not be fetched from Discord. Upload it again.") from error
 
 
 async def _tell(interaction: discord.Interaction, card: Card) -> None:

@@ -3,6 +3,7 @@
 All that it knows is in the ids of its controls, so that it works after a restart, for whoever may configure.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from bot.cards.config import ValueChange
 from bot.cards.custom_ids import ConfigControl
 from bot.cogs.admins import Admins
 from bot.configuring import Admin, Overtaken, Saved
-from bot.delivery.places import Place, acknowledge
+from bot.delivery.places import ACKNOWLEDGE_TIMEOUT_S, Place, acknowledge
 from bot.failures import tell
 from bot.guild_settings import MOST_CHANNELS, SettingSpec
 
@@ -89,9 +90,9 @@ class ConfigPanel:
             if len(now) > cards.LONGEST_FORM:
                 await tell(interaction, cards.form_too_long())
                 return
-            await interaction.response.send_modal(
-                _form(spec, now, ConfigControl("put", admin.guild.id, control.detail))
-            )
+            form = _form(spec, now, ConfigControl("put", admin.guild.id, control.detail))
+            async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
+                await interaction.response.send_modal(form)
 
         await self._admins.serve(interaction, answer, control)
 

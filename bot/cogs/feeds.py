@@ -1,9 +1,6 @@
 """``/feeds``: a server's own feeds, for those who may configure the bot."""
 
-import asyncio
-import io
 from collections.abc import Awaitable, Callable
-from time import monotonic
 
 import aiohttp
 import discord
@@ -15,14 +12,12 @@ from bot import opml
 from bot.cards import feeds as cards
 from bot.cards.card import Card
 from bot.cogs.admins import Admins
+from bot.cogs.files import LooksShown, UploadRefused, download, show_file
 from bot.configuring import Admin, Configuring, MayNotConfigure, Saved
-from bot.delivery.places import PLACE_FAULTS, Place, as_discord
+from bot.delivery.places import Place
 from bot.feeds import NotAdded, ServerFeeds, key
 from bot.opml import OpmlRefused, Outline
 
-DOWNLOAD_TIMEOUT_S = 20.0
-LAST_WORDS_S = 1.0
-PROGRESS_PAUSE_S = 2.0
 _MOST_SUGGESTED = 25
 _LONGEST_SUGGESTED = 100
 
@@ -40,13 +35,10 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         self._feeds = feeds
         self._configuring = configuring
         self._admins = Admins(configuring, session)
-        self._looking: set[asyncio.Task[object]] = set()
 
     async def cog_unload(self) -> None:
         """Called when the client closes: looks under way end, and those who wait are told while that is possible."""
-        self._feeds.close()
-        if self._looking:
-            await asyncio.wait(self._looking, timeout=LAST_WORDS_S)
+        await self._feeds.close()
 
     @app_commands.command(name="add", description="Add a feed; it is read once first")
     @app_commands.describe(address="Of an RSS, Atom or JSON feed, or of a page that names one")
@@ -101,16 +93,13 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
     async def export(self, interaction: discord.Interaction) -> None:
         """For feed readers, and for another server."""
 
-        async def answer(admin: Admin) -> None:
+        async def answer(admin: Admin, _place: Place) -> None:
             feeds = admin.settings.feeds
             outlines = [Outline(feed.url, feed.title or domain(feed.url)) for feed in feeds]
-            body = io.BytesIO(opml.write(outlines, f"Feeds of {admin.guild.name}"))
-            file = discord.File(body, filename=f"feeds-{admin.guild.id}.opml")
-            await interaction.response.send_message(
-                **as_discord(cards.export_card(len(feeds))), file=file, ephemeral=True
-            )
+            body = opml.write(outlines, f"Feeds of {admin.guild.name}")
+            await show_file(interaction, cards.export_card(len(feeds)), f"feeds-{admin.guild.id}.opml", body)
 
-        await self._admins.serve(interaction, answer)
+        await self._admins.command(interaction, answer)
 
     @app_commands.command(name="import", description="Add the feeds of an OPML file; each is read once first")
     @app_commands.describe(file="As feed readers and /feeds export make it")
@@ -119,9 +108,9 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
 
         async def answer(admin: Admin, place: Place) -> None:
             try:
-                outlines = opml.read(await _download(file))
-                imported = await self._feeds.take_over(admin, outlines, _Progress(place))
-            except OpmlRefused as refused:
+                outlines = opml.read(await download(file, opml.LARGEST))
+                imported = await self._feeds.take_over(admin, outlines, LooksShown(place))
+            except (UploadRefused, OpmlRefused) as refused:
                 await place.edit(cards.list_refused_card(str(refused)))
                 return
             except NotAdded as refused:
@@ -152,14 +141,9 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         return fitting[:_MOST_SUGGESTED]
 
     async def _look(self, interaction: discord.Interaction, work: Callable[[Admin, Place], Awaitable[None]]) -> None:
-        """As any command, but known to be under way: it may take minutes."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._looking.add(task)
-        try:
+        """As any command, but it may take minutes."""
+        with self._feeds.heard():
             await self._admins.command(interaction, work)
-        finally:
-            self._looking.discard(task)
 
     async def _show(self, place: Place, card: Card, saved: Saved | None) -> None:
         """Tell the log channel too, even where the answer could not be shown."""
@@ -168,32 +152,3 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         finally:
             if saved is not None:
                 await self._feeds.announce(saved)
-
-
-class _Progress:
-    """Shows how far a list is, not too often; that it cannot be shown stops nothing."""
-
-    def __init__(self, place: Place, clock: Callable[[], float] = monotonic) -> None:
-        self._place = place
-        self._clock = clock
-        self._next_at = clock()
-
-    async def __call__(self, done: int, total: int) -> None:
-        if done == total or self._clock() < self._next_at:
-            return
-        self._next_at = self._clock() + PROGRESS_PAUSE_S
-        try:
-            await self._place.edit(cards.looking_card(done, total))
-        except PLACE_FAULTS:
-            self._next_at = float("inf")
-
-
-async def _download(file: discord.Attachment) -> bytes:
-    """What was uploaded. Raises ``OpmlRefused``."""
-    if file.size > opml.LARGEST:
-        raise OpmlRefused(opml.too_large(file.size))
-    try:
-        async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
-            return await file.read()
-    except PLACE_FAULTS as error:
-        raise OpmlRefused("The file could not be fetched from Discord. Upload it again.") from error

@@ -14,6 +14,7 @@ from bot.guild_settings import DEFAULTS, GuildSettings, settings_of
 from bot.store.errors import SaveUnknown
 from sandbox import wire
 from sandbox.exchange import Exchange, InteractionKind
+from sandbox.faults import Fault
 from sandbox.guilds import User
 from sandbox.messages import Message
 from tests.bot.config_scene import (
@@ -411,6 +412,19 @@ async def test_what_is_exported_can_be_imported_after_confirmation(scene: Scene,
     await until(lambda: "Saved" in text_of(offered))
     assert offered.components == []
     assert stored(scene) == GuildSettings(limit=5, muted=("crypto",))
+
+
+async def test_an_export_that_cannot_be_handed_over_in_time_is_said_in_its_place(
+    scene: Scene, root: User, quiet_log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cogs.files.EDIT_TIMEOUT_S", 0.05)
+    for command in ("/config export", "/feeds export"):
+        scene.local.faults.add(Fault("hang", r"/webhooks/.*/messages/@original"))
+        assert "Try again in a moment" in await told(scene, await scene.type(command, root))
+        assert len([record for record in quiet_log.records if record.exc_info]) == 1
+        quiet_log.clear()
+        exchange = await scene.type(command, root)
+        assert len((await exchange.wait_message()).attachments) == 1
 
 
 async def offer(scene: Scene, root: User) -> Message:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.guild_settings import DEFAULTS
 from sandbox.exchange import CallbackKind, Exchange
+from sandbox.faults import Fault
 from sandbox.guilds import User
 from sandbox.messages import Message
 from tests.bot.config_scene import admin_of, answer_of, callbacks, config, set_raw, stored, told
@@ -127,6 +128,23 @@ async def test_a_list_too_long_for_a_field_is_said_to_be(scene: Scene, root: Use
     panel = await answer_of(scene, "panel", root)
     await pick(scene, panel, "muted", root)
     assert "/config export" in await told(scene, await scene.press(panel, control(panel, "edit"), root))
+
+
+async def test_a_form_that_cannot_be_opened_in_time_is_given_up_in_words(
+    scene: Scene, root: User, quiet_log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = await answer_of(scene, "panel", root)
+    await pick(scene, panel, "limit", root)
+    monkeypatch.setattr("bot.cogs.config_panel.ACKNOWLEDGE_TIMEOUT_S", 0.05)
+    scene.local.faults.add(Fault("hang", "/callback"))
+    pressed = await scene.local.click(root, panel, control(panel, "edit"))
+    said = await pressed.wait_message(predicate=lambda message: message is not panel)
+    assert said.ephemeral
+    assert "Try again in a moment" in text_of(said)
+    assert len([record for record in quiet_log.records if record.exc_info]) == 1
+    quiet_log.clear()
+    await fill(scene, panel, "5", root)
+    await until(lambda: stored(scene).limit == 5)
 
 
 async def test_it_works_after_a_restart(start: Start) -> None:

@@ -11,7 +11,7 @@ from agents.feeds import FoundFeed
 from bot.admission import Admission
 from bot.asking import NotNow
 from bot.configuring import Admin, Configuring
-from bot.feeds import NotAdded, ServerFeeds, chosen, key, parse_feed
+from bot.feeds import LeftOut, NotAdded, Readable, ServerFeeds, chosen, key, parse_feed
 from bot.guild_settings import DEFAULTS, Feed
 from bot.opml import Outline
 from bot.store.settings_memory import Versioned
@@ -152,6 +152,90 @@ async def test_several_that_lead_to_one_feed_are_one(feeds: ServerFeeds, probe: 
     probe.leads_to = BIRDS.url
     found = await feeds.take_over(admin(), outlines(3), quiet)
     assert ([feed.url for feed in found.added], found.known) == ([BIRDS.url], 2)
+
+
+# -- feeds of settings that are imported
+
+
+def dead(number: int) -> Feed:
+    return Feed(url=f"https://dead{number}.example/", title=f"Dead {number}")
+
+
+async def test_of_feeds_wanted_those_that_are_new_are_read_and_all_stay_in_their_order(
+    feeds: ServerFeeds, probe: Probe
+) -> None:
+    probe.gate.set()
+    new = [Feed(url="https://new.example/"), Feed(url="https://titled.example/", title="Mine")]
+    found = await feeds.readable(admin(1, BIRDS, CHESS), (new[0], dead(1), BIRDS, new[1]), quiet)
+    kept = (Feed(url="https://new.example/", title="Found"), BIRDS, new[1])
+    assert found == Readable(kept, (LeftOut("Dead 1", "It is dead."),))
+    assert sorted(probe.looked) == ["https://dead1.example/", "https://new.example/", "https://titled.example/"]
+
+
+async def test_a_feed_that_is_there_keeps_the_address_that_was_read_however_it_is_spelt(
+    feeds: ServerFeeds, probe: Probe
+) -> None:
+    spelt = Feed(url="HTTPS://chess.example/feed/?a=1&utm_source=x", title="Renamed")
+    assert (await feeds.readable(admin(1, CHESS), (spelt,), quiet)).feeds == (Feed(url=CHESS.url, title="Renamed"),)
+    assert probe.looked == []
+
+
+async def test_feeds_wanted_that_lead_to_one_are_one(feeds: ServerFeeds, probe: Probe) -> None:
+    probe.gate.set()
+    probe.leads_to = BIRDS.url
+    found = await feeds.readable(admin(1, BIRDS), (Feed(url="https://old.example/"), BIRDS), quiet)
+    assert [feed.url for feed in found.feeds] == [BIRDS.url]
+
+
+async def test_feeds_wanted_are_read_a_few_at_a_time_and_whoever_gives_up_leaves_nothing_behind(
+    feeds: ServerFeeds, probe: Probe
+) -> None:
+    reading = asyncio.create_task(feeds.readable(admin(), [dead(number) for number in range(10)], quiet))
+    await asyncio.sleep(0.01)
+    assert (probe.under_way, probe.most) == (4, 4)
+    with pytest.raises(NotAdded, match="already"):
+        await feeds.take_over(admin(), outlines(1), quiet)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await asyncio.sleep(0)
+    assert probe.under_way == 0
+    probe.gate.set()
+    assert len((await feeds.readable(admin(), [dead(1)], quiet)).left_out) == 1
+
+
+async def test_feeds_wanted_that_take_too_long_are_given_up(
+    feeds: ServerFeeds, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.feeds.IMPORT_TIMEOUT_S", 0.01)
+    with pytest.raises(NotAdded, match="too long"):
+        await feeds.readable(admin(), [dead(1)], quiet)
+    await asyncio.sleep(0)
+    assert probe.under_way == 0
+
+
+async def test_closing_ends_looks_and_waits_only_a_moment_for_who_tells_of_them(
+    feeds: ServerFeeds, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.feeds.LAST_WORDS_S", 0.05)
+    said: list[str] = []
+
+    async def ask(pause_s: float) -> None:
+        with feeds.heard():
+            try:
+                await feeds.look(admin(), "https://a.example")
+            except NotAdded as refused:
+                await asyncio.sleep(pause_s)
+                said.append(refused.sentence)
+
+    asking = [asyncio.create_task(ask(pause_s)) for pause_s in (0.0, 60.0)]
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(2):
+        await feeds.close()
+    assert len(said) == 1
+    assert "restarting" in said[0]
+    asking[1].cancel()
+    await asyncio.wait(asking)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from sandbox.exchange import Exchange, InteractionKind
 from sandbox.guilds import Channel, Guild, User
 from sandbox.messages import Attachment, Message
 from sandbox.server import LocalDiscord
+from tests.bot import config_scene
 from tests.bot.conftest import connected_bot
 from tests.bot.scene import Scene, answer_to, custom_ids, text_of, until
 from tests.upstreams import Upstream, hang, redirect, reply_feed, reply_html, status
@@ -445,6 +446,80 @@ async def test_what_is_exported_is_what_another_server_imports(town: Town) -> No
     stored = (await town.scene.parts.guilds.get(town.scene.guild.id)).settings.feeds
     assert [feed.url for feed in stored] == [feed.url for feed in feeds]
     assert stored[0].title == feeds[0].title
+
+
+# -- feeds of imported settings
+
+
+async def offered(town: Town, *feeds: Feed, **settings: Any) -> Message:
+    """What ``/config import`` of settings with these feeds ends with."""
+    body = config_scene.exported(feeds=[feed.model_dump() for feed in feeds], **settings)
+    exchange = await config_scene.upload(town.scene, town.admin, body)
+    message = await exchange.wait_message(predicate=is_the_end)
+    assert exchange.ephemeral
+    return message
+
+
+async def test_feeds_of_imported_settings_are_read_before_they_are_offered_and_what_cannot_be_is_named(
+    town: Town,
+) -> None:
+    town.site.on("/dead", status(404))
+    town.site.on("/old", redirect("/usual", 301))
+    await town.set(DEFAULTS.changed(feeds=(Feed(url=town.site.url("/chess"), title="Chess"),)))
+    message = await offered(
+        town,
+        Feed(url=town.site.url("/birds"), title="Birds"),
+        Feed(url=town.site.url("/dead"), title="Dead blog"),
+        Feed(url=town.site.url("/chess"), title="Chess"),
+        Feed(url="https://10.0.0.1/feed", title="Intranet"),
+        Feed(url=town.site.url("/old"), title="Moved"),
+        limit=5,
+    )
+    said = text_of(message)
+    assert "Import this?" in said
+    assert re.search(r"Dead blog.*no such page", said)
+    assert re.search(r"Intranet.*public", said)
+    assert "10.0" not in said
+    assert town.site.seen("/chess") == [], "the server has it: it was read when it was added"
+    assert await town.feeds() == ["/chess"], "not before it is confirmed"
+    await town.scene.press(message, custom_ids(message)["Import"], town.admin)
+    await until(lambda: "Saved" in text_of(message))
+    assert await town.feeds() == ["/birds", "/chess", "/usual"]
+    assert config_scene.stored(town.scene).limit == 5
+
+
+async def test_with_nothing_but_feeds_that_cannot_be_read_there_is_nothing_to_import(town: Town) -> None:
+    message = await offered(town, Feed(url=town.site.url("/missing"), title="Gone"))
+    said = text_of(message)
+    assert "Nothing to change" in said
+    assert re.search(r"Gone.*no such page", said)
+    assert message.components == []
+    assert await town.feeds() == []
+
+
+async def test_what_else_is_wrong_with_a_file_is_said_before_its_feeds_are_read(town: Town) -> None:
+    message = await offered(town, Feed(url=town.site.url("/birds")), log_channel_id="7")
+    assert "no channel 7" in text_of(message)
+    assert town.site.requests == []
+
+
+async def test_stopping_ends_an_import_of_settings_in_words(town: Town) -> None:
+    town.site.on("/slow", hang())
+    body = config_scene.exported(feeds=[{"url": town.site.url("/slow")}])
+    exchange = await config_scene.upload(town.scene, town.admin, body)
+    await until(lambda: town.site.seen("/slow"))
+    await town.scene.bot.close()
+    assert "restarting" in await town.ended(exchange)
+    assert await town.feeds() == []
+
+
+async def test_importing_settings_counts_like_asking_only_where_it_asks(start: Run, upstream: Upstream) -> None:
+    async with start(user_cooldown_s=30) as scene:
+        town = Town(scene, upstream)
+        assert "Import this?" in text_of(await offered(town, limit=5))
+        assert "Import this?" in text_of(await offered(town, Feed(url=upstream.url("/birds"))))
+        assert "again in" in text_of(await offered(town, Feed(url=upstream.url("/chess"))))
+        assert upstream.seen("/chess") == []
 
 
 def is_the_end(message: Message) -> bool:

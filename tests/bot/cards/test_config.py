@@ -23,7 +23,7 @@ from tests.bot.test_guild_settings import EVERYTHING, OPERATOR
 SPECS = settings_of(OPERATOR)
 BY_NAME = {spec.name: spec for spec in SPECS}
 GUILD = 2**63 - 1
-MARKUP = re.compile(r"`[a-z_]+`|\*\*[^*]*\*\*|^-# |<(?:#|@&?)\d+>|<t:\d+:R>|`/[a-z ]+`", re.MULTILINE)
+MARKUP = re.compile(r"`[a-z_]+`|\*\*[^*]*\*\*|^-#? |<(?:#|@&?)\d+>|<t:\d+:R>|`/[a-z ]+`", re.MULTILINE)
 """What is ours in a card."""
 
 words = (
@@ -80,6 +80,9 @@ def every_card(old: GuildSettings, new: GuildSettings) -> list[Card]:
         cards.history_card([past] * cards.HISTORY_PAGE, new.time_zone, guild_id=GUILD, newer=10**9, older=1),
         cards.history_card([], new.time_zone, guild_id=GUILD, newer=None, older=None),
         cards.import_card(between, GUILD, f"{'0' * 20}.{GUILD}"),
+        cards.import_card(between, GUILD, f"{'0' * 20}.{GUILD}", [("*" * 100, "_" * 300)] * 50),
+        cards.nothing_to_import([("*" * 100, "_" * 300)]),
+        cards.nothing_to_import([]),
         *(cards.panel_card(SPECS, new, GUILD, spec, between) for spec in SPECS),
         cards.panel_card(SPECS, new, GUILD),
     ]
