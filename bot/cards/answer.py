@@ -1,49 +1,22 @@
 """An answer, drawn: five stories a page, how every source went, and buttons."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import ceil
 
 from agents.events import SourceReport, SourceStatus
-from agents.signal import AlsoIn, Signal, Timeframe
+from agents.signal import Signal, Timeframe
 from bot.answer import Answer, Question
 from bot.cards import limits
 from bot.cards.card import Button, ButtonStyle, Card, Colour, Embed, Field
 from bot.cards.custom_ids import AgainButton, PageButton
-from bot.cards.text import domain, escape, link, quoted
+from bot.cards.story import DETAILS, story
+from bot.cards.text import quoted
 from bot.recent import Recent
 
 PER_PAGE = 5
 """Stories on a page."""
 MOST_PAGES = 20
-_BAR_BLOCKS = 5
 _NAMED_SOURCES = 3
-_UNITS = ((1e3, "k"), (1e6, "M"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Detail:
-    """How much of a story is told; lengths are of the plain texts, escaping may double them."""
-
-    title: int
-    excerpt: int
-    also: int
-    """Other places that are named."""
-    url: int
-    """Longer addresses are not linked."""
-
-
-_DETAILS = (
-    _Detail(title=160, excerpt=140, also=3, url=600),
-    _Detail(title=160, excerpt=0, also=3, url=600),
-    _Detail(title=160, excerpt=0, also=0, url=600),
-    _Detail(title=80, excerpt=0, also=0, url=400),
-    _Detail(title=60, excerpt=0, also=0, url=200),
-)
-"""What is given up when a page is too long, step by step: excerpts, other places, long titles, long links.
-
-Five stories of the last step are at most 3500 code points, whatever is in them.
-"""
 
 _MARKS = {
     SourceStatus.OK: "✅",
@@ -146,68 +119,8 @@ def _status_values(reports: list[SourceReport], titles: Mapping[str, str]) -> It
 
 
 def _stories(signals: tuple[Signal, ...], first: int, titles: Mapping[str, str]) -> Iterator[str]:
-    for detail in _DETAILS:
-        yield "\n\n".join(_story(number, signal, detail, titles) for number, signal in enumerate(signals, first))
-
-
-def _story(number: int, signal: Signal, detail: _Detail, titles: Mapping[str, str]) -> str:
-    title = link(limits.shorten(signal.title, detail.title), signal.url, detail.url)
-    lines = [f"**{number}.** {title}", f"-# {' · '.join(_facts(signal, titles))}"]
-    if detail.excerpt and signal.excerpt and (excerpt := quoted(signal.excerpt, detail.excerpt)):
-        lines.append(excerpt)
-    if detail.also and signal.also_in:
-        lines.append(f"-# also on {_also(signal.also_in, detail.also, titles)}")
-    return "\n".join(lines)
-
-
-def _facts(signal: Signal, titles: Mapping[str, str]) -> Iterator[str]:
-    blocks = round(signal.score * _BAR_BLOCKS)
-    yield f"{'▰' * blocks}{'▱' * (_BAR_BLOCKS - blocks)} {signal.score:.2f}"
-    votes = signal.engagement
-    if votes.points is not None:
-        yield _counted(votes.points, "point")
-    if votes.comments is not None:
-        yield _counted(votes.comments, "comment")
-    if signal.nsfw:
-        yield "NSFW"
-    if signal.parts.raised:
-        yield "wanted word"
-    yield quoted(signal.origin or titles.get(signal.source, signal.source), 30)
-    host = domain(signal.url)
-    if host:
-        yield escape(_host(host))
-    yield f"<t:{int(signal.timestamp.timestamp())}:R>"
-
-
-def _host(host: str) -> str:
-    """The end of a long host name is what tells whose it is."""
-    return host if len(host) <= 40 else f"…{host[-39:]}"
-
-
-def _also(places: tuple[AlsoIn, ...], most: int, titles: Mapping[str, str]) -> str:
-    named = [_place(place, titles) for place in places[:most]]
-    if len(places) > most:
-        named.append(f"{len(places) - most} more")
-    return ", ".join(named)
-
-
-def _place(place: AlsoIn, titles: Mapping[str, str]) -> str:
-    name = link(limits.shorten(place.origin or titles.get(place.source, place.source), 30), place.url, 200)
-    return name if place.points is None else f"{name} ({_counted(place.points, 'point')})"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{compact(count)} {word}{'' if count == 1 else 's'}"
-
-
-def compact(count: int) -> str:
-    """A count in at most five characters or so: ``999``, ``1.2k``, ``34k``, ``5.6M``."""
-    if count < 1000:
-        return str(max(count, 0))
-    value, unit = next(
-        ((count / size, unit) for size, unit in _UNITS if count < size * 999.5), (min(count / 1e9, 999.0), "B")
-    )
-    return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
+    for detail in DETAILS:
+        yield "\n\n".join(story(number, signal, detail, titles) for number, signal in enumerate(signals, first))
 
 
 def _nothing(answer: Answer) -> str:

@@ -120,6 +120,8 @@ class Embed:
     colour: Colour
     fields: tuple[Field, ...] = ()
     footer: str = ""
+    image: str = ""
+    """The address of a picture below the texts; ``attachment://…`` for a file that is sent along."""
 
     def payload(self) -> dict[str, object]:
         """As Discord's API takes it."""
@@ -130,6 +132,8 @@ class Embed:
             body["fields"] = [{"name": field.name, "value": field.value, "inline": False} for field in self.fields]
         if self.footer:
             body["footer"] = {"text": self.footer}
+        if self.image:
+            body["image"] = {"url": self.image}
         return body
 
 

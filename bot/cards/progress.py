@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.events import SourceReport, SourceStatus
 from bot.answer import Question
 from bot.cards import limits
-from bot.cards.answer import compact, headlines, status_line
+from bot.cards.answer import headlines, status_line
 from bot.cards.card import Card, Colour, Embed
+from bot.cards.story import compact
 from bot.cards.text import quoted
 
 _FOUND = {SourceStatus.OK, SourceStatus.CACHED}

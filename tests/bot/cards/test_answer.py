@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from agents.events import SourceReport, SourceRequest, SourceStatus
 from agents.signal import Engagement, ScoreParts, Signal, Timeframe
 from bot.answer import Answer, Question
-from bot.cards.answer import AnswerCards, answer_embed, compact, pages
+from bot.cards.answer import AnswerCards, answer_embed, pages
 from bot.cards.card import Colour
 from bot.cards.custom_ids import AgainButton, PageButton, parse
+from bot.cards.story import compact
 from bot.cards.text import encode
 from tests.bot import samples
 from tests.bot.cards import nasty
