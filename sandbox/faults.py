@@ -12,13 +12,15 @@ from typing import Any
 class FaultKind(StrEnum):
     """What goes wrong.
 
-    ``STATUS`` answers without any effect; ``DROP_BEFORE`` closes the connection before the request has an
-    effect, ``DROP_AFTER`` when it has had it; ``HANG`` never answers (and has no effect); ``HANG_AFTER`` has
-    its effect and never answers; ``SLOW`` delays; ``TRUNCATE`` has its effect and cuts the answer in half;
-    ``GARBAGE`` answers HTML with status 200 (or ``status``) without effect; ``RATE_LIMIT`` answers 429.
+    ``STATUS`` answers without any effect, ``STATUS_AFTER`` when it has had it; ``DROP_BEFORE`` closes the
+    connection before the request has an effect, ``DROP_AFTER`` when it has had it; ``HANG`` never answers (and has
+    no effect); ``HANG_AFTER`` has its effect and never answers; ``SLOW`` delays; ``TRUNCATE`` has its effect and
+    cuts the answer in half; ``GARBAGE`` answers HTML with status 200 (or ``status``) without effect;
+    ``RATE_LIMIT`` answers 429.
     """
 
     STATUS = "status"
+    STATUS_AFTER = "status_after"
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
     HANG = "hang"

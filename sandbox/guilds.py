@@ -158,6 +158,10 @@ class Guild:
         self.owner_id = owner.id
         self.with_bot = with_bot
         self.available = True
+        self.system_channel_id: int | None = None
+        """Where Discord greets new members."""
+        self.public_updates_channel_id: int | None = None
+        """Where Discord tells a community's moderators."""
         self.commands_for_all = False
         """Whether the server has overridden which permissions commands ask for: everybody finds them all."""
         self.roles: dict[int, Role] = {self.id: Role(self.id, "@everyone", EVERYONE, position=0)}
@@ -233,13 +237,26 @@ class Guild:
         deleted = "THREAD_DELETE" if channel.is_thread else "CHANNEL_DELETE"
         self._tell(deleted, wire.channel(channel))
 
+    def set_special_channels(self, *, system: Channel | None = None, public_updates: Channel | None = None) -> None:
+        """Which channels Discord itself posts in (None: none), and announce it."""
+        self.system_channel_id = None if system is None else system.id
+        self.public_updates_channel_id = None if public_updates is None else public_updates.id
+        self._tell("GUILD_UPDATE", wire.guild(self))
+
     def update_channel(
-        self, channel: Channel, *, name: str | None = None, nsfw: bool | None = None, archived: bool | None = None
+        self,
+        channel: Channel,
+        *,
+        name: str | None = None,
+        nsfw: bool | None = None,
+        archived: bool | None = None,
+        locked: bool | None = None,
     ) -> None:
         """Change what is given, and announce it."""
         channel.name = channel.name if name is None else name
         channel.nsfw = channel.nsfw if nsfw is None else nsfw
         channel.archived = channel.archived if archived is None else archived
+        channel.locked = channel.locked if locked is None else locked
         updated = "THREAD_UPDATE" if channel.is_thread else "CHANNEL_UPDATE"
         self._tell(updated, wire.channel(channel))
 

@@ -150,9 +150,18 @@ def _with_attached_images(embed: JsonObject, attachments: tuple[Attachment, ...]
     return changed
 
 
-def create(backend: Backend, channel: Channel, author: User, made: Draft | None = None, **fields: Any) -> Message:
+def create(
+    backend: Backend,
+    channel: Channel,
+    author: User,
+    made: Draft | None = None,
+    *,
+    message_id: int | None = None,
+    **fields: Any,
+) -> Message:
     """A new message in the channel, from a draft or empty; not yet announced."""
-    message = Message(backend.world.snowflakes.next(), channel, author, backend.clock.utc(), **fields)
+    made_id = backend.world.snowflakes.next() if message_id is None else message_id
+    message = Message(made_id, channel, author, backend.clock.utc(), **fields)
     if made is not None:
         _apply(backend, message, made)
         message.flags |= (made.flags or 0) & _SETTABLE_BY_CREATE

@@ -144,10 +144,12 @@ def guild(value: Guild) -> JsonObject:
         "region": "deprecated",
         "afk_channel_id": None,
         "afk_timeout": 300,
-        "system_channel_id": None,
+        "system_channel_id": None if value.system_channel_id is None else str(value.system_channel_id),
         "system_channel_flags": 0,
         "rules_channel_id": None,
-        "public_updates_channel_id": None,
+        "public_updates_channel_id": (
+            None if value.public_updates_channel_id is None else str(value.public_updates_channel_id)
+        ),
         "safety_alerts_channel_id": None,
         "widget_enabled": False,
         "verification_level": 0,

@@ -48,11 +48,17 @@ def _postable(backend: Backend, call: Call, body: JsonObject) -> Channel:
     if channel.guild is None:
         return channel
     needed = SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
-    if body.get("embeds"):
+    return backend.world.bot_channel(channel.id, _needed(call, body, needed))
+
+
+def _needed(call: Call, message: JsonObject, least: int) -> int:
+    """The permissions that posting this message takes."""
+    needed = least
+    if message.get("embeds"):
         needed |= EMBED_LINKS
     if call.files:
         needed |= ATTACH_FILES
-    return backend.world.bot_channel(channel.id, needed)
+    return needed
 
 
 def create_message(backend: Backend, call: Call) -> Reply:
@@ -231,12 +237,13 @@ def typing(backend: Backend, call: Call) -> Reply:
 def start_thread(backend: Backend, call: Call) -> Reply:
     """A thread in a text channel, or a post in a forum with its first message."""
     body = call.form()
-    parent = backend.world.bot_channel(call.id("channel_id"), VIEW_AND_THREAD)
+    parent = backend.world.bot_channel(call.id("channel_id"))
     if parent.guild is None or parent.is_thread:
         raise refusal(50024)
     name = _thread_name(body)
     if parent.kind in (ChannelKind.FORUM, ChannelKind.MEDIA):
         return _start_post(backend, call, parent, name, body)
+    backend.world.bot_channel(parent.id, VIEW_AND_THREAD)
     kind = "private_thread" if body.get("type") == ChannelKind.PRIVATE_THREAD else "thread"
     thread = parent.guild.add_channel(name, kind, parent=parent, owner=backend.world.bot)
     return Reply(201, wire.channel(thread))
@@ -256,10 +263,11 @@ def _start_post(backend: Backend, call: Call, forum: Channel, name: str, body: J
     first = body.get("message")
     if not isinstance(first, dict):
         raise InvalidForm([FieldError(("message",), "BASE_TYPE_REQUIRED", "This field is required")])
+    backend.world.bot_channel(forum.id, _needed(call, first, SEND_MESSAGES))
     made = posting.draft(backend, call, first, None, ("message",))
     assert forum.guild is not None
     thread = forum.guild.add_channel(name, "thread", parent=forum, owner=backend.world.bot)
-    message = posting.create(backend, thread, backend.world.bot, made)
+    message = posting.create(backend, thread, backend.world.bot, made, message_id=thread.id)
     posting.announce(backend, message, "MESSAGE_CREATE")
     return Reply(201, {**wire.channel(thread), "message": wire.message(message)})
 

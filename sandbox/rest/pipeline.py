@@ -194,6 +194,8 @@ class Pipeline:
     async def _struck_after(self, request: web.Request, fault: Fault, reply: Reply) -> web.StreamResponse:
         if fault.kind is FaultKind.TRUNCATE:
             return await _truncated(request, reply)
+        if fault.kind is FaultKind.STATUS_AFTER:
+            return _response(_scripted(fault), via=fault.via)
         if fault.kind is FaultKind.HANG_AFTER:
             await self._wait(None)
         return _dropped(request)

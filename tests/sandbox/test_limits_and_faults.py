@@ -92,6 +92,14 @@ async def test_a_status_with_body_and_headers(rest: Rest, local: LocalDiscord, p
     assert [request.fault for request in local.requests] == [None, "status", "status", None]
 
 
+async def test_a_status_can_come_when_the_request_has_had_its_effect(
+    rest: Rest, local: LocalDiscord, place: Place
+) -> None:
+    local.faults.add(Fault("status_after", status=502))
+    assert (await rest.post(place.channel, content="x")).status == 502
+    assert [message.content for message in place.channel.messages.values()] == ["x"]
+
+
 @pytest.mark.parametrize(("kind", "posted"), [("drop_before", 0), ("drop_after", 1), ("truncate", 1)])
 async def test_dropped_connections(rest: Rest, local: LocalDiscord, place: Place, kind: str, posted: int) -> None:
     local.faults.add(Fault(kind))

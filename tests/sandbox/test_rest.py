@@ -198,6 +198,7 @@ async def test_threads_and_forums(rest: Rest, place: Place) -> None:
     post = await rest("POST", f"/channels/{forum.id}/threads", {"name": "idea", "message": {"content": "x"}})
     assert (post.status, post.body["parent_id"], post.body["message"]["content"]) == (201, str(forum.id), "x")
     assert (await rest("POST", f"/channels/{forum.id}/threads", {"name": "idea", "message": {}})).status == 400
+    assert post.body["message"]["id"] == post.body["id"], "the first message of a post has the post's id"
     message = (await rest.post(place.channel, content="x")).body
     thread = await rest("POST", f"/channels/{place.channel.id}/messages/{message['id']}/threads", {"name": "about"})
     assert thread.body["id"] == message["id"]
@@ -205,6 +206,28 @@ async def test_threads_and_forums(rest: Rest, place: Place) -> None:
     place.guild.update_channel(archived, archived=True)
     assert (await rest.post(archived, content="back")).status == 200
     assert not archived.archived
+    place.guild.update_channel(archived, locked=True)
+    assert (await rest.post(archived, content="x")).body["code"] == 50083
+
+
+async def test_a_post_in_a_forum_needs_the_permission_to_send_and_none_to_make_threads(
+    rest: Rest, place: Place
+) -> None:
+    forum = place.guild.add_channel("forum", "forum")
+    body = {"name": "idea", "message": {"content": "x"}}
+    place.guild.overwrite(forum, place.guild.everyone, deny=["create_public_threads"])
+    assert (await rest("POST", f"/channels/{forum.id}/threads", body)).status == 201
+    place.guild.overwrite(forum, place.guild.everyone, deny=["send_messages"])
+    assert (await rest("POST", f"/channels/{forum.id}/threads", body)).body["code"] == 50013
+
+
+async def test_a_guild_names_the_channels_that_discord_itself_posts_in(rest: Rest, place: Place) -> None:
+    path = f"/guilds/{place.guild.id}"
+    assert (await rest("GET", path)).body["system_channel_id"] is None
+    staff = place.guild.add_channel("staff")
+    place.guild.set_special_channels(system=place.channel, public_updates=staff)
+    told = (await rest("GET", path)).body
+    assert (told["system_channel_id"], told["public_updates_channel_id"]) == (str(place.channel.id), str(staff.id))
 
 
 async def test_direct_messages(rest: Rest, local: LocalDiscord, place: Place) -> None:
