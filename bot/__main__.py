@@ -18,9 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "demo":
-        from bot.demo import run_demo
-
-        return run_demo(once=arguments.once, quick=arguments.quick)
+        return _demo(arguments)
     try:
         settings = read_settings(Settings)
     except BadSettings as error:
@@ -43,10 +41,34 @@ def _parser() -> argparse.ArgumentParser:
     backing_up.add_argument("file", type=Path)
     restoring = commands.add_parser("restore", help="put a copy in the database's place; stop the bot first")
     restoring.add_argument("file", type=Path)
-    demo = commands.add_parser("demo", help="try it on this machine: no account, no internet")
-    demo.add_argument("--quick", action="store_true", help="sample upstreams answer at once: no progress to be seen")
-    demo.add_argument("--once", action="store_true", help="end after the first exchange; status 0 if it was answered")
+    _add_demo(commands.add_parser("demo", help="try it on this machine, on a page: no account, no internet"))
     return parser
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--live", action="store_true", help="read the real public sources, where they can be reached")
+    demo.add_argument("--quick", action="store_true", help="samples answer at once: no progress to be seen")
+    demo.add_argument("--terminal", action="store_true", help="no page: type into this terminal")
+    demo.add_argument("--once", action="store_true", help="one exchange in the terminal; status 0 if it was answered")
+    demo.add_argument("--port", type=int, help="of the page (default: 8420 if it is free; 0: any)")
+    demo.add_argument("--host", default="127.0.0.1", help="serve the page to others too; each browser needs a key")
+    demo.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from bot.demo import DemoOptions, run_demo
+
+    return run_demo(
+        DemoOptions(
+            terminal=arguments.terminal,
+            once=arguments.once,
+            quick=arguments.quick,
+            live=arguments.live,
+            host=arguments.host,
+            port=arguments.port,
+            open_browser=not arguments.no_browser,
+        )
+    )
 
 
 def _check(settings: Settings, *, offline: bool) -> int:

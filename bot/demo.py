@@ -1,49 +1,53 @@
-"""``python -m bot demo``: the unmodified bot against a Discord and upstreams on this machine, and a person typing."""
+"""``python -m bot demo``: the unmodified bot against a Discord and sources on this machine.
+
+People use it on a page in their browser (``sandbox.page``), or in the terminal (``bot.demo_terminal``).
+"""
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import webbrowser
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cards.card import Colour
-from sandbox.activity import Happening
-from sandbox.exchange import Exchange
-from sandbox.guilds import Channel, User
-from sandbox.lines import CommandSyntaxError
-from sandbox.messages import Message
-from sandbox.people import NotClickable, pressable
+from bot import demo_sources
+from bot.demo_bot import START_TIMEOUT_S, BotProcess, traces_to
+from bot.demo_terminal import HELP, Talk, converse
+from sandbox.page.controls import Bot, BotState, Controls, Source
+from sandbox.page.guard import is_loopback
+from sandbox.page.server import Page
+from sandbox.page.stage import set_up
 from sandbox.server import LocalDiscord
-from sandbox.terminal import draw_message
 from sandbox.upstreams import SampleUpstreams
 
-ANSWERED, NOT_ANSWERED = 0, 1
+ANSWERED, NOT_ANSWERED, BAD_ARGUMENT = 0, 1, 2
 FIRST_LINE = "/signals reddit"
-START_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
+PORT = 8420
 LATENCY_S = {"reddit": 1.4, "hackernews": 0.6, "news": 2.2}
 """So that progress can be seen; real upstreams take about as long."""
-QUIET_S = 0.3
-"""After the last change of an answer before the next prompt is shown."""
-
-_HELP = (
-    "Type a command (/signals all query:python, /signals news timeframe:7d, /help), the number of a button under\n"
-    "the last answer, or a line that begins with @ to mention the bot. quit or Ctrl-C ends."
-)
 
 
-def run_demo(*, once: bool, quick: bool) -> int:
-    """Run until the person has had enough; with ``once`` until the first answer. Returns the exit status.
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line says. ``port`` None: the usual one if it is free, else any."""
 
-    ``quick``: the sample upstreams answer at once, so there is no progress to be seen.
-    """
+    terminal: bool = False
+    once: bool = False
+    quick: bool = False
+    live: bool = False
+    host: str = "127.0.0.1"
+    port: int | None = None
+    open_browser: bool = True
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run until the person has had enough. Returns the exit status."""
     try:
-        return asyncio.run(_demo(once=once, latency_s={} if quick else LATENCY_S))
+        return asyncio.run(_demo(options))
     except KeyboardInterrupt:
         print()
         return ANSWERED
@@ -64,74 +68,146 @@ def _end_on_signals() -> None:
         asyncio.get_running_loop().add_signal_handler(number, end)
 
 
-async def _demo(*, once: bool, latency_s: Mapping[str, float]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What the bot is put into; ``live``: the sources that are the real ones."""
+
+    discord: LocalDiscord
+    upstreams: SampleUpstreams
+    folder: Path
+    live: Collection[str]
+    quick: bool
+
+    def bot(self, on_end: Callable[[], None], more: Mapping[str, str] | None = None) -> BotProcess:
+        """The bot's process, not yet started."""
+        environment = demo_sources.environment(self.upstreams, self.live) | {
+            "DISCORD_TOKEN": self.discord.token,
+            "DISCORD_API_URL": self.discord.api_url,
+            "DISCORD_GATEWAY_URL": self.discord.gateway_url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'signals.db'}",
+            "X_SPEND_FILE": str(self.folder / "x-spend.json"),
+            "TEXT_COMMANDS": "true",
+            "USER_COOLDOWN_S": "0" if self.quick else "1",
+        }
+        return BotProcess(environment | dict(more or {}), self.folder / "bot.log", on_end)
+
+    def sources(self) -> dict[str, Source]:
+        """The upstreams by name, as the page shows them."""
+        behaviours = self.upstreams.behaviours
+        return {
+            name: Source(title, None if name in self.live else behaviours[name])
+            for name, title in demo_sources.TITLES.items()
+        }
+
+    def say_where(self) -> None:
+        print("Signals Scout demo: a Discord on this machine, the real bot.")
+        real = [title for name, title in demo_sources.TITLES.items() if name in self.live]
+        samples = [title for name, title in demo_sources.TITLES.items() if name not in self.live]
+        if real:
+            print(f"Real sources: {', '.join(real)}. Samples: {', '.join(samples)}.")
+        else:
+            print("All stories are samples.")
+        print(f"The bot's log: {self.folder / 'bot.log'}\n", flush=True)
+
+
+async def _demo(options: DemoOptions) -> int:
     _end_on_signals()
+    live = await demo_sources.reachable() if options.live else set()
+    if options.live and not live:
+        print("No real source can be reached from here, so these are samples.")
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(LocalDiscord())
+        latency_s = {} if options.quick else LATENCY_S
         upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=latency_s))
-        guild = discord.add_guild("Sample server")
-        channel = guild.add_channel("general", kind="text")
-        person = discord.add_user("you")
-        guild.add_member(person)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signals-scout-")))
-        print("Signals Scout demo: a Discord on this machine, sample upstreams, the real bot.")
-        print(f"All stories are samples. The bot's log: {folder / 'bot.log'}\n")
-        environment = _environment(discord, upstreams, folder) | ({} if latency_s else {"USER_COOLDOWN_S": "0"})
-        bot = await stack.enter_async_context(_bot(environment, folder / "bot.log"))
-        if not await _registered(discord, bot):
-            print("The bot did not start. Its log ends:\n")
-            print("\n".join((folder / "bot.log").read_text(errors="replace").splitlines()[-15:]))
-            return NOT_ANSWERED
-        talk = Talk(discord, channel, person)
-        stack.callback(discord.subscribe(talk.on_happening))
-        answered = await talk.say(FIRST_LINE)
-        if not once:
-            print(_HELP)
-            await _converse(talk, bot)
-        return ANSWERED if answered else NOT_ANSWERED
+        around = _Surroundings(discord, upstreams, folder, live, options.quick)
+        if options.terminal or options.once:
+            return await _in_terminal(around, stack, once=options.once)
+        return await _on_page(around, stack, options)
 
 
-def _environment(discord: LocalDiscord, upstreams: SampleUpstreams, folder: Path) -> dict[str, str]:
-    """The operator's own variables are left out: the demo must not reach anything real."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-    return kept | upstreams.env() | {
-        "DISCORD_TOKEN": discord.token,
-        "DISCORD_API_URL": discord.api_url,
-        "DISCORD_GATEWAY_URL": discord.gateway_url,
-        "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
-        "X_SPEND_FILE": str(folder / "x-spend.json"),
-        "TEXT_COMMANDS": "true",
-        "USER_COOLDOWN_S": "1",
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
-    }  # fmt: skip
+async def _in_terminal(around: _Surroundings, stack: AsyncExitStack, *, once: bool) -> int:
+    guild = around.discord.add_guild("Sample server")
+    channel = guild.first_text_channel()
+    person = around.discord.add_user("you")
+    guild.add_member(person)
+    around.say_where()
+    ended = asyncio.Event()
+    bot = await stack.enter_async_context(around.bot(ended.set))
+    if not await _registered(around.discord, bot):
+        _say_that_it_did_not_start(bot)
+        return NOT_ANSWERED
+    talk = Talk(around.discord, channel, person)
+    stack.callback(around.discord.subscribe(talk.on_happening))
+    answered = await talk.say(FIRST_LINE)
+    if not once:
+        print(HELP)
+        await converse(talk, ended)
+    return ANSWERED if answered else NOT_ANSWERED
 
 
-@asynccontextmanager
-async def _bot(environment: dict[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The bot as an operator would run it, in a folder of its own so that no .env is read; ended at the end."""
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", env=environment, cwd=log.parent, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
+async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOptions) -> int:
+    behind = Bot(log=str(around.folder / "bot.log"))
+    controls = Controls(around.discord, around.sources(), behind)
+    stage = set_up(around.discord)
+
+    def page_on(port: int) -> Page:
+        return Page(around.discord, stage, controls, host=options.host, port=port, on_key=_say_next_key)
+
     try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        page = await stack.enter_async_context(page_on(PORT if options.port is None else options.port))
+    except OSError as error:
+        if options.port is not None or not is_loopback(options.host):
+            print(f"The page cannot be served there: {error.strerror}. Choose another --port or --host.")
+            return BAD_ARGUMENT
+        page = await stack.enter_async_context(page_on(0))
+    bot = around.bot(lambda: behind.now(BotState.ENDED), traces_to(page.spans_url))
+
+    async def settle() -> bool:
+        is_there = await _registered(around.discord, bot)
+        behind.now(BotState.RUNNING if is_there else BotState.ENDED)
+        return is_there
+
+    async def restart() -> None:
+        behind.now(BotState.STARTING)
+        await bot.restart()
+        await settle()
+
+    behind.restart = restart
+    around.say_where()
+    print(f"Open  {page.url}  in a browser. Ctrl-C ends.\n", flush=True)
+    await stack.enter_async_context(bot)
+    if options.open_browser and _has_screen():
+        await asyncio.to_thread(webbrowser.open, page.url)
+    if not await settle():
+        _say_that_it_did_not_start(bot)
+        return NOT_ANSWERED
+    await asyncio.Event().wait()
+    return ANSWERED
 
 
-async def _registered(discord: LocalDiscord, bot: asyncio.subprocess.Process) -> bool:
+def _say_next_key(key: str) -> None:
+    print(f"That key is used up. The next browser enters with  ?key={key}", flush=True)
+
+
+def _say_that_it_did_not_start(bot: BotProcess) -> None:
+    print("The bot did not start. Its log ends:\n")
+    print(bot.last_lines())
+
+
+def _has_screen() -> bool:
+    """Whether a browser can open a window: without one, a browser of text would take the terminal."""
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+async def _registered(discord: LocalDiscord, bot: BotProcess) -> bool:
     """Wait until the bot is connected and its commands are known."""
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
-            while not (discord.gateway.sessions and discord.commands.all()):
-                if bot.returncode is not None:
+            while not (_is_connected(discord) and discord.commands.all()):
+                if not bot.runs:
                     return False
                 await asyncio.sleep(0.05)
     except TimeoutError:
@@ -139,141 +215,5 @@ async def _registered(discord: LocalDiscord, bot: asyncio.subprocess.Process) ->
     return True
 
 
-class Talk:
-    """One person's conversation with the bot, drawn as it happens."""
-
-    def __init__(self, discord: LocalDiscord, channel: Channel, person: User) -> None:
-        self._discord = discord
-        self._channel = channel
-        self._person = person
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self._exchange: Exchange | None = None
-        self._changed = asyncio.Event()
-        self._last: Message | None = None
-
-    def on_happening(self, happening: Happening) -> None:
-        """Print acknowledgements and every version of a message."""
-        if happening.kind == "interaction.acknowledged":
-            exchange: Exchange = happening.subject
-            took_ms = (exchange.acknowledged_after_s or 0.0) * 1000
-            print(self._dim(f"  ← acknowledged after {took_ms:.0f} ms"))
-        elif happening.kind in {"message.created", "message.edited"}:
-            message: Message = happening.subject
-            if message.author is self._person:
-                return
-            self._last = message
-            print(draw_message(message, self._width(), colour=self._colour) + "\n")
-            self._changed.set()
-
-    async def say(self, line: str) -> bool:
-        """Type a line, or press a button by its number; True when the bot answered."""
-        print(self._dim("  → you " + ("press " if line.isdecimal() else "type ")) + line)
-        self._changed.clear()
-        try:
-            await self._send(line)
-        except (CommandSyntaxError, NotClickable) as error:
-            print(f"  {error}\n")
-            return False
-        return await self._answered()
-
-    async def _send(self, line: str) -> None:
-        self._exchange = None
-        if line.isdecimal():
-            buttons = 0 if self._last is None else len(pressable(self._last))
-            if self._last is None or not 1 <= int(line) <= buttons:
-                raise NotClickable(f"There is no button {line} under the last message; it has {buttons or 'none'}.")
-            self._exchange = await self._discord.click(self._person, self._last, int(line))
-        elif line.startswith("/"):
-            self._exchange = await self._discord.type_command(self._person, self._channel, line)
-        elif line.startswith("@"):
-            said = line.removeprefix("@").removeprefix(self._discord.bot_user.name).strip()
-            await self._discord.say(self._person, self._channel, f"<@{self._discord.bot_user.id}> {said}".strip())
-        else:
-            raise CommandSyntaxError(
-                "Commands begin with /, as in /help. A line that begins with @ mentions the bot."
-            )
-
-    async def _answered(self) -> bool:
-        """Wait until what the bot says is final."""
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                while not (self._last is not None and self._changed.is_set() and _final(self._last)):
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            print("  The bot did not answer.\n")
-            return False
-        await asyncio.sleep(QUIET_S)
-        return True
-
-    def _dim(self, text: str) -> str:
-        return f"\x1b[2m{text}\x1b[0m" if self._colour else text
-
-    def _width(self) -> int:
-        return min(100, shutil.get_terminal_size((88, 24)).columns)
-
-
-def _final(message: Message) -> bool:
-    """Whether it is neither "is thinking" nor the card of a pending answer, which has its colour and lines alone."""
-    if message.loading or not message.embeds:
-        return False
-    embed = message.embeds[0]
-    bare = not embed.get("fields") and not message.components
-    return not (bare and embed.get("color") == Colour.PENDING)
-
-
-async def _converse(talk: Talk, bot: asyncio.subprocess.Process) -> None:
-    """Read lines until the person ends, the input does, or the bot."""
-    ended = asyncio.create_task(bot.wait())
-    try:
-        with _typed_lines() as lines:
-            while True:
-                print("> ", end="", flush=True)
-                typed = asyncio.create_task(lines.get())
-                await asyncio.wait((typed, ended), return_when=asyncio.FIRST_COMPLETED)
-                if not typed.done():
-                    typed.cancel()
-                    print("\nThe bot has ended.")
-                    return
-                line = typed.result()
-                if line is None or line.strip() in {"quit", "exit"}:
-                    return
-                if line.strip():
-                    await talk.say(line.strip())
-    finally:
-        ended.cancel()
-
-
-@contextmanager
-def _typed_lines() -> Iterator[asyncio.Queue[str | None]]:
-    """Lines of standard input as they are typed, None at its end.
-
-    Neither a thread (one that waits for a line would outlive Ctrl-C) nor asyncio's pipes (they make the terminal
-    non-blocking for printing too). A file as input cannot be watched, and need not be: it never makes wait.
-    """
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    descriptor = sys.stdin.fileno()
-    unfinished = b""
-
-    def read() -> bool:
-        nonlocal unfinished
-        got = os.read(descriptor, 4096)
-        *whole, unfinished = (unfinished + got).split(b"\n")
-        for line in whole:
-            lines.put_nowait(line.decode(errors="replace"))
-        if not got:
-            lines.put_nowait(unfinished.decode(errors="replace") or None)
-            lines.put_nowait(None)
-            loop.remove_reader(descriptor)
-        return bool(got)
-
-    try:
-        loop.add_reader(descriptor, read)
-    except PermissionError:
-        while read():
-            pass
-    try:
-        yield lines
-    finally:
-        loop.remove_reader(descriptor)
+def _is_connected(discord: LocalDiscord) -> bool:
+    return any(session.connection is not None for session in discord.gateway.sessions)

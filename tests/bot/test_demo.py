@@ -37,7 +37,7 @@ def test_once_shows_an_exchange_and_ends_well() -> None:
 
 def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
     lines = "2\n9\n/signals all query:python\n/signals nope\nnonsense\n@signals hackernews limit: 1\n/help\nquit\n"
-    ran = demo("--quick", typed=lines)
+    ran = demo("--terminal", "--quick", typed=lines)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     pressed = ran.stdout.split("you press 2", 1)[1].split("you press 9", 1)[0]
     assert "Page 2/2" in pressed
@@ -51,7 +51,7 @@ def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_no_bot_stays_behind_when_it_is_ended_or_its_terminal_closed(number: signal.Signals, tmp_path: Path) -> None:
     ran = subprocess.Popen(
-        [sys.executable, "-m", "bot", "demo", "--quick"],
+        [sys.executable, "-m", "bot", "demo", "--terminal", "--quick"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,59 @@
+"""What the demo's bot reads: sample upstreams, or with ``--live`` the real public ones that can be reached."""
+
+import asyncio
+import os
+from collections.abc import Collection, Mapping
+
+import aiohttp
+
+from agents.settings import SourceSettings
+from sandbox.upstreams import SampleUpstreams
+
+REACH_TIMEOUT_S = 4.0
+TITLES = {"reddit": "Reddit", "hackernews": "Hacker News", "news": "News", "x": "X"}
+_VARIABLES = {
+    "reddit": ("REDDIT_URL", "REDDIT_API_URL", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET", "REDDIT_USERNAME",
+               "REDDIT_SUBREDDITS"),
+    "hackernews": ("HACKERNEWS_API_URL",),
+    "news": ("NEWS_FEEDS",),
+}  # fmt: skip
+"""What says where a source is. X is not among them: it bills every post, so the demo reads the sample."""
+
+
+async def reachable(variables: Mapping[str, str] = os.environ) -> set[str]:
+    """Which of the real public sources answer at all, at the addresses that the environment says."""
+    usual = SourceSettings.model_construct()
+    feeds = variables.get("NEWS_FEEDS") or ",".join(usual.news_feeds)
+    addresses = {
+        "reddit": variables.get("REDDIT_URL") or usual.reddit_url,
+        "hackernews": variables.get("HACKERNEWS_API_URL") or usual.hackernews_api_url,
+        "news": feeds.split(",")[0].strip(),
+    }
+    timeout = aiohttp.ClientTimeout(total=REACH_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        found = await asyncio.gather(*(_answers(session, address) for address in addresses.values()))
+    return {name for name, answers in zip(addresses, found, strict=True) if answers}
+
+
+async def _answers(session: aiohttp.ClientSession, address: str) -> bool:
+    """Any status will do: what a source makes of a bare request is its own affair."""
+    try:
+        async with session.get(address, allow_redirects=False):
+            return True
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+
+
+def environment(
+    upstreams: SampleUpstreams, live: Collection[str], variables: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The variables that point the bot at the samples, but for the sources in ``live``, which stay as they are."""
+    made = upstreams.env()
+    for name in live:
+        for variable in _VARIABLES[name]:
+            made.pop(variable, None)
+            if variables.get(variable):
+                made[variable] = variables[variable]
+    if live and variables.get("FETCH_ALLOW"):
+        made["FETCH_ALLOW"] += "," + variables["FETCH_ALLOW"]
+    return made
