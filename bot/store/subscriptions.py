@@ -1,6 +1,6 @@
 """Subscriptions of servers, who changed them, and who runs the schedule."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -85,6 +85,10 @@ class Subscriptions(Protocol):
 
     async def due(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
         """Active ones whose ``due_at`` is not after ``now``, the longest due first."""
+        ...
+
+    async def put_off(self, due: Mapping[str, datetime], now: datetime) -> None:
+        """Move the next runs (by id) of active ones that are due by ``now``, without starting anything."""
         ...
 
     async def next_due(self) -> datetime | None:
