@@ -51,6 +51,8 @@ class Search:
     """How old a cached answer may be; None: the TTL decides."""
     concurrency: int | None = None
     """Sources asked at once; None: all of them."""
+    tenant: str | None = None
+    """For whom; None: nobody in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class Discoverer:
             async with at_once:
                 left = deadline - self._clock()
                 if placed and left > 0:
-                    outcome = await self._ask(plan, left, search.max_age_s)
+                    outcome = await self._ask(plan, left, search)
                 else:
                     outcome = self._not_asked(plan, self._clock() - started, placed=placed)
             await progress.report(outcome.report)
@@ -188,13 +190,14 @@ class Discoverer:
             )
         )
 
-    async def _ask(self, plan: _Planned, left_s: float, max_age_s: float | None) -> _Outcome:
+    async def _ask(self, plan: _Planned, left_s: float, search: Search) -> _Outcome:
         name = plan.source.spec.name
         started = self._clock()
         with telemetry.span("source.scan", {"source": name, "timeframe": plan.question.timeframe}) as span:
             self._log.debug("scan started", source=name)
             try:
-                guarded = await self._guard.scan(plan.source, plan.question, left_s, _max_age_s(plan, max_age_s))
+                max_age_s = _max_age_s(plan, search.max_age_s)
+                guarded = await self._guard.scan(plan.source, plan.question, left_s, max_age_s, tenant=search.tenant)
             except SourceError as error:
                 outcome = _Outcome(self._failure(plan, error, self._clock() - started))
             else:

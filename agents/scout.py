@@ -242,6 +242,7 @@ class SignalsScout(Agent):
             min_score=event.min_score,
             filters=event.filters,
             max_age_s=event.max_age_s,
+            tenant=event.requester.tenant,
         )
         discovery = await self._discover(search, self._time_left_s(event), on_report)
         return SignalsResponse(

@@ -35,11 +35,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class HostLimit:
-    """How much one upstream host grants: a request every ``interval_s`` after ``burst``, ``concurrency`` at once."""
+    """How much one upstream host grants: a request every ``interval_s`` after ``burst``, ``concurrency`` at once.
+
+    That is for everybody together. Of the places and of a burst, one tenant is left about half.
+    """
 
     interval_s: float = 0.0
     burst: int = 1
-    concurrency: int = 4
+    concurrency: int = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from agents.errors import (
     AttemptTimeout,
@@ -31,7 +32,7 @@ from agents.events import utc_now
 from agents.fetch.request import Fetch, Request, Response
 from agents.resilience.breaker import Breakers, StateListener
 from agents.resilience.cache import Cache, Cached, CacheState
-from agents.resilience.limiter import HostLimiter, upstream_host
+from agents.resilience.limiter import HostLimiter, Later, upstream_host
 from agents.resilience.retry import RetryPolicy, replace_retry_log, retrying
 from agents.signal import Timeframe
 from agents.source import HostLimit, Question, Scan, Source, SourceSpec
@@ -83,10 +84,15 @@ class GuardedScan:
     error: SourceError | None = None
 
 
+class _Askers(set[str]):
+    """The tenants that wait, or have waited, for one scan under way."""
+
+
 class GuardedFetch:
     """The fetch that one scan is given: retried, circuit-broken, limited and timed, until ``deadline_at``.
 
-    One per scan; it may be used for several hosts at once. ``deadline_at`` is a moment of ``clock``.
+    One per scan; it may be used for several hosts at once. ``deadline_at`` is a moment of ``clock``. Its requests
+    are made when it is the turn of one of its ``tenants``, which may grow; empty: they are nobody's.
     """
 
     def __init__(
@@ -100,9 +106,11 @@ class GuardedFetch:
         limiter: HostLimiter,
         clock: Callable[[], float],
         rng: random.Random,
+        tenants: Collection[str] = (),
     ) -> None:
         self._raw = raw
         self._source = source
+        self._tenants = tenants
         self._deadline_at = deadline_at
         self._retry = retry
         self._breakers = breakers
@@ -152,7 +160,7 @@ class GuardedFetch:
     async def _guarded(self, request: Request, host: str, attempts_left: int) -> Response:
         # Half of what is left may be spent on waiting for a turn: what is then left for the call is no less.
         with self._breakers.of(self._source, host).attempt():
-            async with self._limiter.permit(host, max_wait_s=self._remaining_s() / 2):
+            async with self._limiter.permit(host, self._remaining_s() / 2, self._tenants):
                 return await self._timed(request, host, attempts_left)
 
     async def _timed(self, request: Request, host: str, attempts_left: int) -> Response:
@@ -190,7 +198,7 @@ class ScanGuard:
         retry: RetryPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        later: Later | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._raw = raw
@@ -199,8 +207,10 @@ class ScanGuard:
         self._now = now
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._retry = replace(retry or RetryPolicy(), attempts=config.retry_attempts)
-        self._limiter = HostLimiter(limits, clock=clock, sleep=sleep)
+        self._limiter = HostLimiter(limits, clock=clock, later=later)
         self._cache: Cache[Key, tuple[Scan, datetime]] = Cache(config.cache_max_entries, clock=clock)
+        self._askers: WeakValueDictionary[Key, _Askers] = WeakValueDictionary()
+        """Of scans under way. Weak for those that begin none, as where the answer is in the cache."""
         self.breakers = Breakers(
             failure_threshold=config.failure_threshold,
             recovery_timeout_s=config.recovery_timeout_s,
@@ -215,21 +225,30 @@ class ScanGuard:
         return None if hit is None else _guarded(hit)
 
     async def scan(
-        self, source: Source, question: Question, waiter_deadline_s: float | None, max_age_s: float | None = None
+        self,
+        source: Source,
+        question: Question,
+        waiter_deadline_s: float | None,
+        max_age_s: float | None = None,
+        *,
+        tenant: str | None = None,
     ) -> GuardedScan:
         """The source's answer, cached, shared or fresh; raises a ``SourceError``.
 
         Who stops waiting after ``waiter_deadline_s`` gets ``DeadlineExceeded``; the scan goes on for the others and
         for the cache. None waits as long as the scan may take. Signals of an answer that is not fresh may have
-        left the timeframe meanwhile.
+        left the timeframe meanwhile. Upstream hosts serve tenants in turns: a scan that several wait for goes on
+        when it is the turn of any.
         """
         spec, config = source.spec, self._config
         keep = config.cache_enabled
+        key = question_key(spec.name, question)
+        askers = self._join(key, tenant)
         try:
             async with asyncio.timeout(waiter_deadline_s):
                 cached = await self._cache.get_or_load(
-                    question_key(spec.name, question),
-                    lambda: self._load(source, question),
+                    key,
+                    lambda: self._load(source, question, key, askers),
                     ttl_s=(lambda loaded: self._ttl_s(spec, loaded[0])) if keep else 0.0,
                     max_age_s=max_age_s,
                     stale_for_s=min(_STALE_FOR_S, question.timeframe.delta.total_seconds()) if keep else 0.0,
@@ -239,6 +258,17 @@ class ScanGuard:
         except LifecycleError as error:
             raise SourceError(f"{spec.title} was not read, because the agent is stopping.") from error
         return _guarded(cached)
+
+    def _join(self, key: Key, tenant: str | None) -> _Askers:
+        """Those who wait for that scan, with the tenant among them."""
+        askers = self._askers.get(key)
+        if askers is None:
+            askers = self._askers[key] = _Askers()
+        if tenant is not None and tenant not in askers:
+            askers.add(tenant)
+            if len(askers) > 1:
+                self._limiter.joined()
+        return askers
 
     def _ttl_s(self, spec: SourceSpec, scan: Scan) -> float:
         whole_s = max(self._config.cache_ttl_s, spec.ttl_s)
@@ -264,9 +294,9 @@ class ScanGuard:
         """Cancel the scans under way and wait for their end."""
         await self._cache.close()
 
-    async def _load(self, source: Source, question: Question) -> tuple[Scan, datetime]:
+    async def _load(self, source: Source, question: Question, key: Key, askers: _Askers) -> tuple[Scan, datetime]:
         try:
-            return await self._bounded(source, question), self._now()
+            return await self._bounded(source, question, askers), self._now()
         except SourceError:
             raise
         except Exception as error:
@@ -274,8 +304,10 @@ class ScanGuard:
             _log.exception("source has a fault", source=source.spec.name)
             title = source.spec.title
             raise SourceError(f"{title} could not be read because of a fault of ours; it is logged.") from error
+        finally:
+            self._askers.pop(key, None)
 
-    async def _bounded(self, source: Source, question: Question) -> Scan:
+    async def _bounded(self, source: Source, question: Question, askers: _Askers) -> Scan:
         timeout_s = self._config.timeout_s
         fetch = GuardedFetch(
             self._raw,
@@ -286,6 +318,7 @@ class ScanGuard:
             limiter=self._limiter,
             clock=self._clock,
             rng=self._rng,
+            tenants=askers,
         )
         deadline = asyncio.timeout(timeout_s)
         try:

@@ -195,12 +195,7 @@ class Silent:
 
 
 def silent_probe(fetch: Fetch, limit: HostLimit) -> FeedProbe:
-    async def sleep(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    return FeedProbe(
-        lambda: fetch, FeedParser(workers=1), HostLimiter({}, default=limit, clock=lambda: 0, sleep=sleep)
-    )
+    return FeedProbe(lambda: fetch, FeedParser(workers=1), HostLimiter({}, default=limit, clock=lambda: 0))
 
 
 async def test_a_site_is_not_asked_faster_than_its_pace_whoever_asks() -> None:

@@ -59,7 +59,7 @@ from tests.agents.doubles import (
     scouting,
     signal,
 )
-from tests.agents.resilience.doubles import Clock, Upstream, settle
+from tests.agents.resilience.doubles import Clock, Upstream, hang, settle
 
 SHORT = AgentConfig(timeout_s=0.05, retry_attempts=1)
 
@@ -109,6 +109,20 @@ async def test_filters_leave_out_what_must_not_be_shown() -> None:
         open_ = await desk.ask("mixed", filters=Filters(nsfw=True))
     assert [each.id for each in strict.signals] == ["mixed:1"]
     assert {each.id for each in open_.signals} == {"mixed:1", "mixed:2", "mixed:3"}
+
+
+async def test_requests_of_one_tenant_leave_an_upstreams_places_to_another() -> None:
+    upstream = Upstream(hang)
+    config = AgentConfig(timeout_s=2.0, max_concurrent_tasks=20)
+    async with scouting(FakeSource("news", asks("https://up.example/")), config=config, raw=upstream) as desk:
+        for number in range(9):
+            await desk.bus.emit(SIGNALS_REQUESTED, asked("news", query=str(number)))
+        await settle()
+        assert len(upstream.calls) == 3
+        other = ME.model_copy(update={"tenant": "other"})
+        await desk.bus.emit(SIGNALS_REQUESTED, asked("news", query="x").model_copy(update={"requester": other}))
+        await settle()
+        assert len(upstream.calls) == 4
 
 
 async def test_a_source_named_twice_shows_its_items_once() -> None:

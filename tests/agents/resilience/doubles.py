@@ -11,7 +11,7 @@ from agents.source import Question, Scan, SourceSpec
 
 
 class Clock:
-    """Monotonic seconds that pass only when told; ``sleep`` passes them at once and lets the others run."""
+    """Monotonic seconds that pass only when told; who waits with ``later`` passes them at once."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -23,10 +23,13 @@ class Clock:
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
 
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
-        await asyncio.sleep(0)
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.Handle:
+        def pass_time() -> None:
+            self.slept.append(seconds)
+            self.now_s += seconds
+            call()
+
+        return asyncio.get_running_loop().call_soon(pass_time)
 
 
 class LongestJitter(Random):

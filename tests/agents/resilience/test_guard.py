@@ -1,6 +1,7 @@
 """What the stack of layers around a source promises, and their order."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
@@ -23,7 +24,7 @@ from agents.errors import (
 from agents.fetch.request import Fetch, Request
 from agents.resilience import guard as guard_module
 from agents.resilience.breaker import CircuitState
-from agents.resilience.guard import ResilienceConfig, ScanGuard, ScanState, question_key
+from agents.resilience.guard import GuardedScan, ResilienceConfig, ScanGuard, ScanState, question_key
 from agents.resilience.retry import RetryPolicy
 from agents.signal import Timeframe
 from agents.source import HostLimit, Question, Scan
@@ -42,7 +43,7 @@ def make(
     limit: HostLimit | None = None,
     base_s: float = 0.0,
 ) -> ScanGuard:
-    times = {} if clock is None else {"clock": clock, "sleep": clock.sleep}
+    times = {} if clock is None else {"clock": clock, "later": clock.later}
     return ScanGuard(
         upstream,
         config or ResilienceConfig(),
@@ -96,6 +97,49 @@ async def test_equal_questions_at_once_are_one_scan_even_with_the_cache_off() ->
     assert guard.peek(source, question()) is None
     await guard.scan(source, question(), 5.0)
     assert len(upstream.calls) == 2
+
+
+async def test_a_tenants_scans_leave_places_of_the_host_to_other_tenants() -> None:
+    upstream, source = Upstream(hang), OnePage()
+    guard = make(upstream, limit=HostLimit(concurrency=4))
+    flood = [asyncio.create_task(guard.scan(source, question(f"a{n}"), None, tenant="a")) for n in range(9)]
+    await settle()
+    assert len(upstream.calls) == 2
+    other = asyncio.create_task(guard.scan(source, question("b"), None, tenant="b"))
+    await settle()
+    assert len(upstream.calls) == 3
+    await end(guard, [*flood, other])
+
+
+async def test_a_scan_that_another_tenant_joins_goes_on_at_that_ones_turn_too() -> None:
+    upstream, source = Upstream(hang), OnePage()
+    guard = make(upstream, limit=HostLimit(concurrency=2))
+    flood = [asyncio.create_task(guard.scan(source, question(f"{n}"), None, tenant="a")) for n in range(9)]
+    await settle()
+    assert len(upstream.calls) == 1
+    joined = asyncio.create_task(guard.scan(source, question("8"), None, tenant="b"))
+    await settle()
+    assert len(upstream.calls) == 2
+    await end(guard, [*flood, joined])
+
+
+async def test_whoever_waited_for_a_scan_lends_no_turn_to_the_next_of_the_same_question() -> None:
+    upstream, source = Upstream(None, None, hang), OnePage("https://up.example/1", "https://up.example/2")
+    guard = make(upstream, ResilienceConfig(cache_enabled=False), limit=HostLimit(concurrency=2))
+    async with asyncio.TaskGroup() as both:
+        for tenant in ("a", "b"):
+            both.create_task(guard.scan(source, question("q"), None, tenant=tenant))
+    scans = [asyncio.create_task(guard.scan(source, question(name), None, tenant="a")) for name in ("other", "q")]
+    await settle()
+    assert len(upstream.calls) == 3
+    await end(guard, scans)
+
+
+async def end(guard: ScanGuard, scans: list[asyncio.Task[GuardedScan]]) -> None:
+    await guard.close()
+    for scan in scans:
+        with contextlib.suppress(SourceError):
+            await scan
 
 
 async def test_who_stops_waiting_is_told_so_and_the_scan_goes_on_for_the_others() -> None:

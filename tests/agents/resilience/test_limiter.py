@@ -1,11 +1,15 @@
 """What the limits per upstream host promise."""
 
 import asyncio
+from collections.abc import Callable, Collection
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.errors import OwnLimit, RateLimited
-from agents.resilience.limiter import HostLimiter, upstream_host
+from agents.resilience.limiter import REMEMBERED, HostLimiter, Timer, upstream_host
 from agents.source import HostLimit
 from tests.agents.resilience.doubles import Clock, settle
 
@@ -14,26 +18,35 @@ NARROW = HostLimit(concurrency=1)
 
 
 def make(clock: Clock, limit: HostLimit = SLOW, *, max_hosts: int = 8) -> HostLimiter:
-    return HostLimiter({"up.example": limit}, clock=clock, sleep=clock.sleep, max_hosts=max_hosts)
+    return HostLimiter({"up.example": limit}, clock=clock, later=clock.later, max_hosts=max_hosts)
 
 
-async def use(limiter: HostLimiter, max_wait_s: float = 0.0, host: str = "up.example") -> None:
-    async with limiter.permit(host, max_wait_s):
+async def use(
+    limiter: HostLimiter, max_wait_s: float = 0.0, host: str = "up.example", tenants: Collection[str] = ()
+) -> None:
+    async with limiter.permit(host, max_wait_s, tenants):
         pass
 
 
 class Holder:
     """Holds a permit until told, in a task of its own."""
 
-    def __init__(self, limiter: HostLimiter, *, order: list[str] | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        limiter: HostLimiter,
+        *,
+        order: list[str] | None = None,
+        name: str = "",
+        tenants: Collection[str] = (),
+    ) -> None:
         self.held = False
         self.release = asyncio.Event()
         self.order = order if order is not None else []
         self.name = name
-        self.task = asyncio.create_task(self._hold(limiter))
+        self.task = asyncio.create_task(self._hold(limiter, tenants))
 
-    async def _hold(self, limiter: HostLimiter) -> None:
-        async with limiter.permit("up.example", 30.0):
+    async def _hold(self, limiter: HostLimiter, tenants: Collection[str]) -> None:
+        async with limiter.permit("up.example", 30.0, tenants):
             self.held = True
             self.order.append(self.name)
             await self.release.wait()
@@ -126,26 +139,51 @@ async def test_first_come_first_served() -> None:
     assert order == ["0", "1", "2", "3", "4"]
 
 
-async def test_only_the_first_in_line_waits_for_the_next_token() -> None:
+class Later:
+    """Timers that go off when told, and only then does their time pass."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.waits_s: list[float] = []
+        self.call: Callable[[], None] | None = None
+
+    def __call__(self, seconds: float, call: Callable[[], None]) -> Timer:
+        self.waits_s.append(seconds)
+        self.call = call
+        return self
+
+    def cancel(self) -> None:
+        self.call = None
+
+    @property
+    def is_set(self) -> bool:
+        return self.call is not None
+
+    def pass_time(self) -> None:
+        assert self.call is not None
+        self.clock.advance(self.waits_s[-1])
+        self.call()
+
+
+async def test_one_timer_is_set_however_many_wait_for_tokens_and_none_when_nobody_does() -> None:
     clock = Clock()
-    sleeping: list[asyncio.Event] = []
-
-    async def sleep(seconds: float) -> None:
-        sleeping.append(asyncio.Event())
-        await sleeping[-1].wait()
-        clock.advance(seconds)
-
+    later = Later(clock)
     order: list[str] = []
-    limiter = HostLimiter({"up.example": HostLimit(interval_s=10.0)}, clock=clock, sleep=sleep)
+    limiter = HostLimiter({"up.example": HostLimit(interval_s=10.0)}, clock=clock, later=later)
     holders = [Holder(limiter, order=order, name=str(n)) for n in range(3)]
-    for turn in range(2):
-        await settle()
-        assert len(sleeping) == turn + 1
-        sleeping[-1].set()
     await settle()
+    for _ in range(2):
+        assert later.waits_s[-1] == 10.0
+        later.pass_time()
+        await settle()
     assert order == ["0", "1", "2"]
     for holder in holders:
         await holder.end()
+    waiting = Holder(limiter)
+    await settle()
+    assert later.is_set
+    await cancel(waiting)
+    assert not later.is_set
 
 
 async def test_who_waits_for_a_place_longer_than_allowed_is_refused() -> None:
@@ -205,16 +243,27 @@ async def test_a_pause_holds_everyone_back_and_says_who_asked_for_it() -> None:
 
 async def test_a_pause_during_the_wait_is_seen() -> None:
     clock = Clock()
-
-    async def sleep(seconds: float) -> None:
-        if not clock.slept:
-            limiter.pause("up.example", 15.0)
-        await clock.sleep(seconds)
-
-    limiter = HostLimiter({"up.example": HostLimit(interval_s=10.0)}, clock=clock, sleep=sleep)
+    limiter = make(clock, HostLimit(interval_s=10.0))
     await use(limiter)
-    await use(limiter, max_wait_s=20.0)
+    waiting = asyncio.create_task(use(limiter, max_wait_s=20.0))
+    asyncio.get_running_loop().call_soon(limiter.pause, "up.example", 15.0)
+    await waiting
     assert clock.slept == [10.0, 5.0]
+
+
+async def test_whom_a_pause_outlasts_is_told_so_at_once() -> None:
+    limiter = HostLimiter({"up.example": NARROW}, clock=Clock())
+    first = Holder(limiter)
+    await settle()
+    patient = Holder(limiter)
+    waiting = asyncio.create_task(use(limiter, max_wait_s=20.0))
+    await settle()
+    limiter.pause("up.example", 25.0)
+    with pytest.raises(OwnLimit, match=r"site asked us to wait.* again in 25 s"):
+        await waiting
+    assert not patient.task.done()
+    await cancel(patient)
+    await first.end()
 
 
 @pytest.mark.parametrize("seconds", [-5.0, float("nan"), float("-inf")])
@@ -253,6 +302,159 @@ async def test_a_host_with_a_call_under_way_is_not_forgotten() -> None:
         await use(limiter, host="other.example")
     await first.end()
     await use(limiter, host="other.example")
+
+
+@pytest.mark.parametrize(("concurrency", "share"), [(1, 1), (2, 1), (5, 3), (6, 3)])
+async def test_a_tenant_that_floods_leaves_half_of_the_places_to_others(concurrency: int, share: int) -> None:
+    limiter = make(Clock(), HostLimit(concurrency=concurrency))
+    flood = [Holder(limiter, tenants={"a"}) for _ in range(20)]
+    await settle()
+    assert sum(holder.held for holder in flood) == share
+    others = [Holder(limiter, tenants={"b"}) for _ in range(concurrency - share)]
+    await settle()
+    assert all(holder.held for holder in others)
+    for holder in flood + others:
+        await cancel(holder)
+    await use(limiter, tenants={"a"})
+
+
+async def test_what_is_nobodys_is_held_to_no_share() -> None:
+    limiter = make(Clock(), HostLimit(interval_s=10.0, burst=4, concurrency=4))
+    holders = [Holder(limiter) for _ in range(4)]
+    await settle()
+    assert all(holder.held for holder in holders)
+    for holder in holders:
+        await holder.end()
+
+
+async def test_tenants_take_turns_and_each_ones_first_call_comes_first() -> None:
+    limiter = make(Clock(), NARROW)
+    order: list[str] = []
+    names = ["a0", "a1", "a2", "a3", "b0", "b1", "c0"]
+    holders = {name: Holder(limiter, order=order, name=name, tenants={name[0]}) for name in names}
+    for turn in range(len(names)):
+        await settle()
+        await holders[order[turn]].end()
+    assert order == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
+
+
+async def test_a_flood_leaves_tokens_of_the_burst_to_others_who_may_not_flood_them_either() -> None:
+    clock = Clock()
+    limiter = make(clock, HostLimit(interval_s=10.0, burst=6))
+    for _ in range(3):
+        await use(limiter, tenants={"a"})
+    for name in ("a", "a", "b", "b", "b"):
+        if name == "a":
+            with pytest.raises(OwnLimit):
+                await use(limiter, tenants={name})
+        else:
+            await use(limiter, tenants={name})
+    with pytest.raises(OwnLimit):
+        await use(limiter, tenants={"b"})
+    assert clock.slept == []
+
+
+async def test_alone_a_tenant_gets_the_whole_rate_once_its_part_of_the_burst_is_gone() -> None:
+    clock = Clock()
+    limiter = make(clock, HostLimit(interval_s=10.0, burst=6))
+    for _ in range(6):
+        await use(limiter, max_wait_s=10.0, tenants={"a"})
+    assert clock.slept == [10.0, 10.0, 10.0]
+
+
+async def test_how_long_the_wait_would_be_counts_turns_not_all_who_came_before() -> None:
+    limiter = HostLimiter({"up.example": HostLimit(interval_s=10.0)}, clock=Clock())
+    flood = [Holder(limiter, tenants={"a"}) for _ in range(3)]
+    await settle()
+    with pytest.raises(OwnLimit) as refused:
+        await use(limiter, tenants={"b"})
+    assert refused.value.retry_after_s == 20.0
+    with pytest.raises(OwnLimit) as refused:
+        await use(limiter, tenants={"a"})
+    assert refused.value.retry_after_s == 30.0
+    for holder in flood[1:]:
+        await cancel(holder)
+    await flood[0].end()
+
+
+async def test_a_call_that_another_tenant_joins_has_that_ones_turn_at_once() -> None:
+    limiter = make(Clock(), HostLimit(concurrency=2))
+    running = Holder(limiter, tenants={"a"})
+    await settle()
+    tenants = {"a"}
+    order: list[str] = []
+    waiting = Holder(limiter, order=order, name="joined", tenants=tenants)
+    await settle()
+    assert order == []
+    tenants.add("b")
+    limiter.joined()
+    await settle()
+    assert order == ["joined"]
+    await running.end()
+    await waiting.end()
+
+
+async def test_cancelled_when_the_turn_has_come_but_is_not_used_yet_gives_back_place_and_token() -> None:
+    clock = Clock()
+    limiter = make(clock, HostLimit(interval_s=10.0, burst=2, concurrency=1))
+    first = Holder(limiter, tenants={"a"})
+    await settle()
+    second, third = Holder(limiter, tenants={"b"}), Holder(limiter, tenants={"c"})
+    await settle()
+    first.release.set()
+    while not first.task.done():
+        await asyncio.sleep(0)
+    assert not second.held
+    await cancel(second)
+    await settle()
+    assert third.held
+    await third.end()
+
+
+async def test_what_is_remembered_of_tenants_is_bounded() -> None:
+    limiter = make(Clock(), HostLimit(concurrency=3))
+    for number in range(REMEMBERED * 2):
+        await use(limiter, tenants={str(number)})
+    [lane] = limiter._lanes.values()
+    assert len(lane._shares) == REMEMBERED
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), concurrency=st.integers(1, 5), burst=st.integers(1, 5))
+def test_whoever_comes_leaves_or_is_cancelled_no_place_is_lost_and_no_bound_broken(
+    seed: int, concurrency: int, burst: int
+) -> None:
+    asyncio.run(_come_and_go(Random(seed), HostLimit(interval_s=1.0, burst=burst, concurrency=concurrency)))
+
+
+async def _come_and_go(random: Random, limit: HostLimit) -> None:
+    clock = Clock()
+    limiter = make(clock, limit)
+    held: list[str] = []
+
+    async def call(tenant: str) -> None:
+        async with limiter.permit("up.example", 1000.0, {tenant} if tenant else ()):
+            held.append(tenant)
+            try:
+                assert len(held) <= limit.concurrency
+                assert not tenant or held.count(tenant) <= (limit.concurrency + 1) // 2
+                for _ in range(random.randrange(4)):
+                    await asyncio.sleep(0)
+            finally:
+                held.remove(tenant)
+
+    calls = []
+    for _ in range(40):
+        calls.append(asyncio.create_task(call(random.choice(["", "a", "b", "c"]))))
+        for _ in range(random.randrange(3)):
+            await asyncio.sleep(0)
+        if random.random() < 0.4:
+            random.choice(calls).cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait(calls)
+    assert not [task for task in calls if not task.cancelled() and task.exception()]
+    clock.advance(1000)
+    assert next(iter(limiter._lanes.values())).idle(clock())
 
 
 @pytest.mark.parametrize(
