@@ -78,7 +78,7 @@ def answer_embed(answer: Answer, page: int, titles: Mapping[str, str]) -> Embed:
     footer = budget.fit((_footer(answer, page),), limits.FOOTER)
     body = _stories(shown, first + 1, titles) if shown else iter((_nothing(answer),))
     description = budget.fit(body, limits.DESCRIPTION)
-    return Embed(title, description, _colour(answer), _status_fields(answer.reports, titles, budget), footer)
+    return Embed(title, description, _colour(answer), status_fields(answer.reports, titles, budget), footer)
 
 
 def headlines(question: Question, titles: Mapping[str, str]) -> Iterator[str]:
@@ -100,9 +100,10 @@ def status_line(report: SourceReport, titles: Mapping[str, str], longest: int) -
     return f"{_MARKS[report.status]} **{name}**: {words}{fetched}"
 
 
-def _status_fields(
+def status_fields(
     reports: tuple[SourceReport, ...], titles: Mapping[str, str], budget: limits.Budget
 ) -> tuple[Field, ...]:
+    """How those sources went that did not simply answer; no field when all did."""
     telling = [report for report in reports if report.status is not SourceStatus.OK or report.sentence]
     if not telling:
         return ()

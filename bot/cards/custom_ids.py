@@ -13,11 +13,18 @@ CONFIG_FAMILY = "c1:"
 """What the ids of everything that configures a server begin with."""
 PRIVACY_FAMILY = "p1:"
 """What the ids of everything that deletes begin with."""
-
+DIGEST_FAMILY = "d1:"
+"""What the ids of everything under a digest begin with."""
+PLAN_FAMILY = "e1:"
+"""What the ids of everything that makes or changes a digest begin with."""
 
 _PAGE = re.compile(PAGE_PATTERN, re.ASCII)
 _AGAIN = re.compile(AGAIN_PATTERN, re.ASCII)
 _CONFIG = re.compile(r"c1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[1-9][0-9]{0,19}):(?P<detail>[a-z0-9_.]{0,60})", re.ASCII)
+_DIGEST = re.compile(r"d1:(?P<verb>[a-z]{2,8}):(?P<nonce>[0-9A-Za-z_-]{1,25}):(?P<answer_id>[0-9a-f]{20})", re.ASCII)
+_PLAN = re.compile(
+    r"e1:(?P<verb>[a-z]{2,8}):(?P<guild_id>[1-9][0-9]{0,19}):(?P<detail>[A-Za-z0-9_./+-]{0,66})", re.ASCII
+)
 _PRIVACY = re.compile(r"p1:(?P<whose>guild|user):(?P<id>[0-9]{1,20})", re.ASCII)
 
 
@@ -64,6 +71,48 @@ def parse_config(custom_id: str) -> ConfigControl | None:
     """What a custom id configures; None when it is none of ours, or forged."""
     found = _CONFIG.fullmatch(custom_id)
     return None if found is None else ConfigControl(found["verb"], int(found["guild_id"]), found["detail"])
+
+
+@dataclass(frozen=True, slots=True)
+class DigestControl:
+    """A button under a digest, or what it opens. Its nonce marks the message: by it a digest is found again."""
+
+    verb: str
+    """What it does, 2 to 8 small letters."""
+    nonce: str
+    """Of the message: at most 25 letters, digits, dashes and underscores."""
+    answer_id: str
+    """Of the answer that holds everything new."""
+
+    def __str__(self) -> str:
+        return f"{DIGEST_FAMILY}{self.verb}:{self.nonce}:{self.answer_id}"
+
+
+def parse_digest(custom_id: str) -> DigestControl | None:
+    """What a custom id under a digest does; None when it is none of ours, or forged."""
+    found = _DIGEST.fullmatch(custom_id)
+    return None if found is None else DigestControl(found["verb"], found["nonce"], found["answer_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class PlanControl:
+    """A button, menu or form that makes, changes or lists a server's digests."""
+
+    verb: str
+    """What it does, 2 to 8 small letters."""
+    guild_id: int
+    """Whose digests; anywhere else it does nothing."""
+    detail: str = ""
+    """At most 66 ASCII letters, digits and characters of ``_./+-``."""
+
+    def __str__(self) -> str:
+        return f"{PLAN_FAMILY}{self.verb}:{self.guild_id}:{self.detail}"
+
+
+def parse_plan(custom_id: str) -> PlanControl | None:
+    """What a custom id does to digests; None when it is none of ours, or forged."""
+    found = _PLAN.fullmatch(custom_id)
+    return None if found is None else PlanControl(found["verb"], int(found["guild_id"]), found["detail"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from agents.events import Requester, SignalsResponse, SourceReport, SourceRequest, SourceStatus
 from agents.signal import AlsoIn, Engagement, Signal
 from bot.answer import Answer, Question
+from bot.subscription import Plan, State, Subscription
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 QUESTION = Question(sources=(SourceRequest(name="reddit", options={"subreddit": "python"}),), query="types")
@@ -54,3 +55,18 @@ def answer(
         occurred_at=created_at,
     )
     return Answer.of(tenant, question, response)
+
+
+def subscription(*, state: State = State.ACTIVE, due_at: datetime | None = NOON, **plan: object) -> Subscription:
+    """A digest that a server has; ``plan`` is what differs from the defaults."""
+    return Subscription(
+        id="00112233aabbccdd",
+        guild_id=81384788765712384,
+        plan=Plan.model_validate({"name": "Morning paper", "channel_id": 222333444555666777, **plan}),
+        version=1,
+        state=state,
+        due_at=due_at,
+        ran_at=None,
+        failures=0,
+        problem="",
+    )
