@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Protocol
 
 from agents.events import WorkflowFinished, WorkflowStarted
@@ -18,6 +19,11 @@ from bot.subscription import Subscription
 KEEP_SEEN = timedelta(days=30)
 KEEP_HISTORY = timedelta(days=30)
 """Of finished workflows with their runs and parts."""
+
+
+def nonce_of(workflow_id: str, subscription_id: str, number: int) -> str:
+    """What Discord knows a part by: 24 hex digits, always the same for the same part."""
+    return blake2b(f"{workflow_id}\x1f{subscription_id}\x1f{number}".encode(), digest_size=12).hexdigest()
 
 
 class Origin(StrEnum):
@@ -96,9 +102,11 @@ class Run:
     workflow_id: str
     subscription: Subscription
     """As it is now, not as it was."""
+    event: WorkflowStarted
+    """The workflow's; its sources and query, if any, go before the plan's."""
     state: RunState
     since: datetime | None
-    """When the run before it started, UTC; None: it is the first."""
+    """When the last run before it that was sent, or had nothing new, started, UTC; None: there is none."""
     started_at: datetime
 
 
@@ -211,7 +219,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def unbegun(self) -> tuple[str, ...]:
+    async def unbegun(self, limit: int = 100) -> tuple[str, ...]:
         """Workflows that were accepted and not begun, oldest first."""
         ...
 
@@ -248,12 +256,13 @@ class Outbox(Protocol):
     async def sent(self, parts: Mapping[tuple[int, int], int], now: datetime) -> None:
         """Parts, by run and number, that were posted, with their message ids; what they show is seen now.
 
-        A run whose last part this was becomes ``SENT`` and its subscription's failures 0.
+        A run whose last part this was becomes ``SENT`` and its subscription's failures 0. One that was cancelled
+        meanwhile stays so.
         """
         ...
 
     async def not_sent(self, run_id: int, number: int, not_before: datetime, problem: str) -> None:
-        """A part that was certainly not posted: ``WAITING`` again, until then."""
+        """A part that was certainly not posted: ``WAITING`` again, until then; gone if its run was cancelled."""
         ...
 
     async def unknown(self, run_id: int, number: int, not_before: datetime, problem: str) -> None:
@@ -261,22 +270,24 @@ class Outbox(Protocol):
         ...
 
     async def rebuild(self, run_id: int, number: int, body: str) -> None:
-        """Another body for a part that Discord refused; ``WAITING`` again."""
+        """Another body, without chart, for a part that Discord refused; ``WAITING`` again."""
         ...
 
     async def hold(self, run_id: int, number: int, problem: str) -> None:
-        """Nobody will know whether a part was posted: it and its run are ``HELD``."""
+        """Nobody will know whether a part was posted: it, those after it, and its run are ``HELD``."""
         ...
 
     async def dead(self, run_id: int, number: int, problem: str, *, refused_access: bool) -> int:
-        """A part was refused for good: ``DEAD``, its run ``FAILED``; returns the subscription's failures in a row.
+        """A part was refused for good: it and those after it are ``DEAD``, its run ``FAILED``.
+
+        Returns the subscription's failures in a row; 0 when it is gone.
 
         ``refused_access``: the channel, not the message, is the reason; counts as a failure of the subscription.
         """
         ...
 
     async def finish(self, now: datetime) -> tuple[WorkflowFinished, ...]:
-        """Workflows all of whose runs are final and that were not finished yet; they are now."""
+        """Workflows all of whose runs are final and that were not finished yet; they are now. Some at a time."""
         ...
 
     async def workflows(self, guild_id: int, limit: int) -> tuple[Workflow, ...]:
