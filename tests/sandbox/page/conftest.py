@@ -1,0 +1,90 @@
+"""One headless Chromium for all tests of the page; where none is installed they skip.
+
+Everything here runs on one loop for the session, because the browser does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, async_playwright
+from playwright.async_api import Page as Tab
+
+from sandbox.page.controls import Bot, BotState, Controls, Source
+from sandbox.page.server import Page
+from sandbox.page.stage import Stage, set_up
+from sandbox.server import LocalDiscord
+from sandbox.upstreams import Behaviour
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def chromium() -> str | None:
+    """Where the system's browser is; ``CHROMIUM`` in the environment names another."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)")
+    async with async_playwright() as playwright:
+        # Root has no sandbox of its own, and containers little shared memory.
+        running = await playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser without any past, with a wide window."""
+    made = await browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="dark")
+    made.set_default_timeout(10_000)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(context: BrowserContext) -> AsyncIterator[Tab]:
+    """A tab in which nothing may go wrong: an error of the page's own code fails the test."""
+    opened = await context.new_page()
+    wrong: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    yield opened
+    await opened.close()
+    assert wrong == []
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A page in front of a local Discord that no bot is connected to: tests play the bot."""
+
+    discord: LocalDiscord
+    stage: Stage
+    controls: Controls
+    page: Page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene() -> AsyncIterator[Scene]:
+    async with LocalDiscord(identify_interval_s=0) as discord:
+        stage = set_up(discord)
+        sources = {"reddit": Source("Reddit", Behaviour(0.0)), "news": Source("News", None)}
+        controls = Controls(discord, sources, Bot(BotState.RUNNING))
+        async with Page(discord, stage, controls) as page:
+            yield Scene(discord, stage, controls, page)
+
