@@ -49,7 +49,7 @@ function draw(component, message, context) {
 // -- layouts
 
 function row({ components }, message, context) {
-  return h("div", { class: "row" }, ...renderComponents(components, message, context));
+  return h("div", { class: "component-row" }, ...renderComponents(components, message, context));
 }
 
 function section({ components, accessory }, message, context) {
@@ -65,8 +65,8 @@ function textDisplay({ content }, _, context) {
   return h("div", { class: "text-display md" }, renderMarkdown(content ?? "", context));
 }
 
-function separator({ divider = true, spacing = 1 }) {
-  return h(divider ? "hr" : "div", { class: `separator separator-${spacing === 2 ? "large" : "small"}` });
+function separator({ divider, spacing }) {
+  return h(divider ?? true ? "hr" : "div", { class: `separator separator-${spacing === 2 ? "large" : "small"}` });
 }
 
 function container({ components, accent_color, spoiler: covered }, message, context) {
@@ -82,9 +82,9 @@ function thumbnail({ media, description, spoiler: covered }, message) {
   return picture(media, message, { alt: description ?? "", covered, className: "thumbnail" });
 }
 
-function gallery({ items = [] }, message) {
-  const drawn = items.map(({ media, description, spoiler: covered }) => picture(media, message, { alt: description ?? "", covered, className: "gallery-item" }));
-  return h("div", { class: "gallery", "data-count": Math.min(items.length, 10) }, ...drawn);
+function gallery({ items }, message) {
+  const drawn = (items ?? []).map(({ media, description, spoiler: covered }) => picture(media, message, { alt: description ?? "", covered, className: "gallery-item" }));
+  return h("div", { class: "gallery", "data-count": drawn.length }, ...drawn);
 }
 
 function file({ file: media, name, size, spoiler: covered }, message) {

@@ -406,6 +406,7 @@ class CommandLine {
     for (const option of this.leaf.holder.options ?? []) {
       if (option.required) this.#add(option);
     }
+    this.#showTail();
     const last = this.#fill(rest);
     const missing = this.#fields.find((field) => field.isEmpty);
     (last ?? missing ?? this).focus();

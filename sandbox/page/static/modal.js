@@ -118,7 +118,8 @@ function controlOf(type) {
 }
 
 function textInput(component, { required, described, named }) {
-  const { style, value, placeholder, min_length: shortest = 0, max_length: longest = LONGEST_TEXT } = component;
+  const { style, value, placeholder } = component;
+  const [shortest, longest] = [component.min_length ?? 0, component.max_length ?? LONGEST_TEXT];
   const paragraph = style === PARAGRAPH;
   const input = h(paragraph ? "textarea" : "input", {
     class: "field-text",
@@ -159,8 +160,8 @@ function menu(component, { required, label, context }) {
 }
 
 function fileUpload(component, { required, described, named }) {
-  const { min_values: least = 1, max_values: most = 1, custom_id } = component;
-  const input = h("input", { type: "file", class: "field-file", multiple: most > 1, "aria-labelledby": named, "aria-describedby": described, "data-key": custom_id });
+  const [least, most] = [component.min_values ?? 1, component.max_values ?? 1];
+  const input = h("input", { type: "file", class: "field-file", multiple: most > 1, "aria-labelledby": named, "aria-describedby": described, "data-key": component.custom_id });
   const read = () => [...input.files];
   return {
     input,
@@ -192,7 +193,7 @@ function radioGroup(component, how) {
 
 function checkboxGroup(component, how) {
   const { inputs, element, chosen } = boxes(component, "checkbox", how);
-  const { min_values: least = 1, max_values: most = inputs.length } = component;
+  const [least, most] = [component.min_values ?? 1, component.max_values ?? inputs.length];
   const problem = () => {
     const count = chosen().length;
     if (count === 0 && !how.required) return "";

@@ -141,18 +141,18 @@ function fromServer(option, kinds, typed, context) {
 function text(option, typed) {
   const value = typed.trim();
   const length = [...value].length;
-  const { min_length: shortest = 0, max_length: longest = LONGEST_TEXT } = option;
+  const [shortest, longest] = [option.min_length ?? 0, option.max_length ?? LONGEST_TEXT];
   if (length >= shortest && length <= longest) return { value };
   return { error: `Write ${range(shortest, longest)} characters; these are ${length}.` };
 }
 
 function number(option, typed) {
-  const { type, min_value: least = -LARGEST, max_value: most = LARGEST } = option;
+  const [least, most] = [option.min_value ?? -LARGEST, option.max_value ?? LARGEST];
   const value = Number(typed.trim());
-  const whole = type === INTEGER;
+  const whole = option.type === INTEGER;
   if (!Number.isFinite(value) || (whole && !Number.isInteger(value))) return { error: `Write a ${whole ? "whole " : ""}number.` };
   if (value >= least && value <= most) return { value };
-  return { error: `Write a number, ${range(option.min_value ?? least, option.max_value ?? most)}.` };
+  return { error: `Write a number, ${range(least, most)}.` };
 }
 
 /** Options as an interaction carries them, under the names of group and subcommand. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.sandbox.page.conftest import CAPTURED
+from tests.sandbox.page.harness import CAPTURED
 
 USERS = {user["username"]: user for user in CAPTURED["users"]}
 BOT = next(user for user in CAPTURED["users"] if user["bot"])
