@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -12,9 +12,9 @@ from bot.cards import config as cards
 from bot.cards.card import Card
 from bot.cards.config import PastChange, ValueChange
 from bot.delivery.places import PLACE_FAULTS
-from bot.guild_settings import GuildSettings, Operator, SettingSpec, settings_of
+from bot.guild_settings import GuildSettings, Operator, SettingSpec, beyond, settings_of
 from bot.store.errors import NotSaved
-from bot.store.guilds import AuditEntry, Conflict, GuildStore
+from bot.store.guilds import UNDO, AuditEntry, Conflict, GuildStore, is_undo
 from bot.store.settings_memory import Versioned
 
 ANNOUNCE_TIMEOUT_S = 10.0
@@ -86,6 +86,21 @@ class Saved:
     """Empty: it was so already."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakingBack:
+    """What taking back a change would come to today."""
+
+    version: int
+    """The one that the change made."""
+    past: PastChange
+    admin: Admin
+    """With what holds now."""
+    settings: GuildSettings
+    """To be saved; what holds now, where nothing of the change can be taken back."""
+    problems: tuple[str, ...]
+    """Why some of it stays as it is, in sentences."""
+
+
 class Configuring:
     """All ways to change settings end here: commands, forms, imports."""
 
@@ -149,13 +164,48 @@ class Configuring:
             for change in entry.changes
             if change.field in self._by_field
         )
-        return PastChange(entry.at, entry.actor_id, entry.action, tuple(changes))
+        return PastChange(entry.at, entry.actor_id, _command(entry.action), tuple(changes))
+
+    async def taking_back(self, admin: Admin, before: int | None = None) -> TakingBack | None:
+        """What becomes of the newest change (of versions less than ``before``) when it is taken back; None: no such.
+
+        What it set before may not be possible any more: a channel is gone, the operator allows less. Changes whose
+        former values hold already are passed over. Raises ``Unreadable``.
+        """
+        undoable = await self.store.undoable(admin.guild.id, before)
+        admin = replace(admin, current=undoable.current)
+        for entry in undoable.entries:
+            settings, problems = self._without(admin, entry)
+            if problems or settings != admin.settings:
+                return TakingBack(entry.version, self.past(entry), admin, settings, problems)
+        return None
+
+    def _without(self, admin: Admin, entry: AuditEntry) -> tuple[GuildSettings, tuple[str, ...]]:
+        """Settings without a change, as far as that is possible, and why not further."""
+        settings, problems = admin.settings, list[str]()
+        for change in entry.changes:
+            former = settings.changed(**{change.field: change.old})
+            found = self._problems(admin.guild, settings, former)
+            if change.lost:
+                found = (f"{self._by_field[change.field].name}: what it was before is no longer a valid value.",)
+            problems += found
+            settings = settings if found else former
+        return settings, tuple(problems)
 
     def check(self, admin: Admin, settings: GuildSettings) -> None:
-        """Look whether new channels and roles exist and are usable. Raises ``CannotHold``."""
-        problems = tuple(_problems(admin.guild, admin.settings, settings))
+        """Look whether what is new in settings can hold in this server. Raises ``CannotHold``."""
+        problems = self._problems(admin.guild, admin.settings, settings)
         if problems:
             raise CannotHold(problems)
+
+    def _problems(self, guild: discord.Guild, old: GuildSettings, new: GuildSettings) -> tuple[str, ...]:
+        too_much = (
+            problem
+            for field, problems in beyond(new, self.operator).items()
+            if getattr(old, field) != getattr(new, field)
+            for problem in problems
+        )
+        return (*too_much, *_unusable(guild, old, new))
 
     async def save(self, admin: Admin, settings: GuildSettings, action: str, version: int | None = None) -> Saved:
         """Save them if what ``admin`` saw (or ``version``) still holds.
@@ -183,7 +233,7 @@ class Configuring:
         channel_id = saved.after.settings.log_channel_id or saved.admin.settings.log_channel_id
         if channel_id is None or not saved.changes:
             return
-        card = cards.announcement(saved.admin.user_id, saved.action, saved.changes)
+        card = cards.announcement(saved.admin.user_id, _command(saved.action), saved.changes)
         try:
             async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
                 await self._post(channel_id, str(saved.admin.guild.id), card)
@@ -191,7 +241,12 @@ class Configuring:
             _log.warning("the log channel could not be told", channel_id=channel_id, error=type(error).__name__)
 
 
-def _problems(guild: discord.Guild, old: GuildSettings, new: GuildSettings) -> Iterator[str]:
+def _command(action: str) -> str:
+    """By which command a change was made."""
+    return UNDO if is_undo(action) else action
+
+
+def _unusable(guild: discord.Guild, old: GuildSettings, new: GuildSettings) -> Iterator[str]:
     """Why new channels and roles cannot be used, from what the gateway told about the server.
 
     Neither the interaction's ``app_permissions`` (those of the channel it came from) nor the permissions of resolved

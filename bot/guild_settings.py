@@ -9,9 +9,10 @@ import json
 import re
 import unicodedata
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -240,9 +241,10 @@ def dump_value(settings: GuildSettings, name: str) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def load_value(name: str, text: str) -> Any:
-    """What ``dump_value`` wrote, as the model has it; the default where that is no longer valid."""
-    return getattr(load(f'{{"{name}":{text}}}')[0], name)
+def load_value(name: str, text: str) -> tuple[Any, bool]:
+    """What ``dump_value`` wrote, as the model has it, and True; the default and False where it is no longer valid."""
+    settings, lost = load(f'{{"{name}":{text}}}')
+    return getattr(settings, name), not lost
 
 
 class Kind(Enum):
@@ -492,7 +494,9 @@ def import_settings(data: bytes, operator: Operator) -> GuildSettings:
         imported = GuildSettings.model_validate_json(json.dumps(body))
     except ValidationError as error:
         raise ImportRefused(*_problems(error, specs)) from None
-    _refuse_beyond(imported, operator)
+    problems = dict.fromkeys(chain.from_iterable(beyond(imported, operator).values()))
+    if problems:
+        raise ImportRefused(*problems)
     return imported
 
 
@@ -537,13 +541,19 @@ def _problems(error: ValidationError, specs: Sequence[SettingSpec]) -> list[str]
     return problems if rest <= 0 else [*problems[:_MOST_PROBLEMS], f"And {rest} more."]
 
 
-def _refuse_beyond(imported: GuildSettings, operator: Operator) -> None:
-    named = {*imported.sources, *filter(None, (imported.default_source,))}
-    problems = [f"There is no source {_quoted(name)} here." for name in sorted(named - set(operator.sources))]
-    if (imported.concurrency or 1) > operator.concurrency:
-        problems.append(f"concurrency takes a whole number from 1 to {operator.concurrency}.")
-    if problems:
-        raise ImportRefused(*problems)
+def beyond(settings: GuildSettings, operator: Operator) -> dict[str, tuple[str, ...]]:
+    """What the operator does not have or allow, in sentences, by the model's names of the settings that want it."""
+    found = {
+        "sources": _unknown(settings.sources, operator),
+        "default_source": _unknown(filter(None, (settings.default_source,)), operator),
+    }
+    if (settings.concurrency or 1) > operator.concurrency:
+        found["concurrency"] = (f"concurrency takes a whole number from 1 to {operator.concurrency}.",)
+    return {name: problems for name, problems in found.items() if problems}
+
+
+def _unknown(sources: Iterable[str], operator: Operator) -> tuple[str, ...]:
+    return tuple(f"There is no source {_quoted(name)} here." for name in sources if name not in operator.sources)
 
 
 def _quoted(text: str) -> str:

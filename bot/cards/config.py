@@ -147,16 +147,30 @@ def overtaken_card(changes: Sequence[ValueChange]) -> Card:
     return _notice("Not saved", _within([first, *lines], "Look at it, and if you still want your change, repeat it."))
 
 
-def undone_card(undone: PastChange, changes: Sequence[ValueChange]) -> Card:
-    """The newest change was taken back."""
+def undone_card(undone: PastChange, changes: Sequence[ValueChange], problems: Sequence[str] = ()) -> Card:
+    """A change was taken back; ``problems`` say why some of it was not."""
     who = f"This takes back what <@{undone.actor_id}> changed <t:{int(undone.at.timestamp())}:R>."
     hint = "`/config undo` once more takes back the change before that one; to have this one again, set it again."
-    return _notice("Taken back", _lines(changes, f"{who}\n{hint}"), Colour.ANSWERED)
+    text = _lines(changes, f"{who}\n{hint}")
+    if not problems:
+        return _notice("Taken back", text, Colour.ANSWERED)
+    return Card(Embed("Taken back in part", text, Colour.PARTLY, (Field("Not taken back", _problems(problems)),)))
 
 
-def nothing_to_undo() -> Card:
-    """There is no change left."""
-    return _notice("Nothing to take back", "In the last 90 days nothing was changed that was not taken back already.")
+def not_undone_card(undone: PastChange, problems: Sequence[str], guild_id: int, place: str) -> Card:
+    """Nothing of a change can be taken back; ``place`` is where the one before it is looked for."""
+    button = Button("Take back the one before it", str(ConfigControl("undo", guild_id, place)), emoji="↩️")
+    what = f"What <@{undone.actor_id}> changed <t:{int(undone.at.timestamp())}:R> cannot be as it was before."
+    text = f"{what} Nothing was changed.\n{_problems(problems)}"
+    return Card(Embed("Cannot be taken back", text, Colour.PARTLY), ((button,),))
+
+
+def nothing_to_undo(*, left: bool = False) -> Card:
+    """There is no change, or none but those that cannot be taken back (``left``)."""
+    other = "else " if left else ""
+    return _notice(
+        "Nothing to take back", f"In the last 90 days nothing {other}was changed that was not taken back already."
+    )
 
 
 def announcement(actor_id: int, action: str, changes: Sequence[ValueChange]) -> Card:
@@ -368,6 +382,16 @@ def _control(spec: SettingSpec, settings: GuildSettings, guild_id: int) -> Selec
 
 
 # -- parts
+
+
+def _problems(problems: Sequence[str]) -> str:
+    """One line each, for a field."""
+    return limits.Budget().fit((_problem_lines(problems, most) for most in (8, 4, 2)), limits.FIELD_VALUE)
+
+
+def _problem_lines(problems: Sequence[str], most: int) -> str:
+    more = [f"- … and {len(problems) - most} more"] if len(problems) > most else []
+    return "\n".join([*(f"- {quoted(problem, 200)}" for problem in problems[:most]), *more])
 
 
 def _lines(changes: Sequence[ValueChange], hint: str) -> str:

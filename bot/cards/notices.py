@@ -99,7 +99,7 @@ def store_away(sentence: str) -> Card:
 
 def perhaps_saved(sentence: str) -> Card:
     """Nobody knows whether the database made a change."""
-    hint = "Look with `/config show` in a minute, and repeat the change if it is not there."
+    hint = "Look with `/config show` or `/privacy show` in a minute, and repeat the change if it was not made."
     return _notice("Perhaps saved", f"{quoted(sentence, 300)} {hint}", Colour.PARTLY)
 
 

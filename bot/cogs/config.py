@@ -31,7 +31,7 @@ from bot.guild_settings import (
     import_settings,
 )
 from bot.recent import Recent
-from bot.store.guilds import UNDO
+from bot.store.guilds import undoing
 
 MOST_PENDING = 100
 """Imports that wait for their confirmation; the oldest are forgotten."""
@@ -90,6 +90,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         self._pending: Recent[str, PendingImport] = Recent(MOST_PENDING)
         self._presses: dict[str, Press] = {
             "history": self._turn_history,
+            "undo": self._undo_before,
             "apply": self._apply,
             "discard": self._discard,
             **self._panel.presses,
@@ -203,9 +204,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         before, _, _ = control.detail.partition(".")
 
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(
-                await self._history(admin, int(before) if before.isdecimal() and len(before) < 10 else None)
-            )
+            await place.edit(await self._history(admin, _version(before)))
 
         await self._admins.press(interaction, control, answer)
 
@@ -227,18 +226,36 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         """Itself a change in the history."""
 
         async def answer(admin: Admin, place: Place) -> None:
-            found = await self._configuring.store.undo_target(admin.guild.id)
-            if found is None:
-                await place.edit(cards.nothing_to_undo())
-                return
-            undone = self._configuring.past(found.entry)
-
-            def draw(saved: Saved) -> Card:
-                return cards.undone_card(undone, saved.changes)
-
-            await self._admins.change(admin, place, found.settings, UNDO, draw, version=found.expected_version)
+            await self._undo(admin, place)
 
         await self._admins.command(interaction, answer)
+
+    async def _undo_before(self, interaction: discord.Interaction, control: ConfigControl) -> None:
+        """Pass over a change that cannot be taken back, if the settings are as they were when that was said."""
+        before, _, seen = control.detail.partition(".")
+
+        async def answer(admin: Admin, place: Place) -> None:
+            await self._undo(admin, place, before=_version(before), version=_version(seen))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _undo(
+        self, admin: Admin, place: Place, *, before: int | None = None, version: int | None = None
+    ) -> None:
+        found = await self._configuring.taking_back(admin, before)
+        if found is None:
+            await place.edit(cards.nothing_to_undo(left=before is not None))
+            return
+        if found.settings == found.admin.settings:
+            where = f"{found.version}.{found.admin.current.version}"
+            await place.edit(cards.not_undone_card(found.past, found.problems, admin.guild.id, where))
+            return
+
+        def draw(saved: Saved) -> Card:
+            return cards.undone_card(found.past, saved.changes, found.problems)
+
+        action = undoing(found.version)
+        await self._admins.change(found.admin, place, found.settings, action, draw, version=version)
 
     # -- export and import
 
@@ -383,6 +400,11 @@ async def _tell(interaction: discord.Interaction, card: Card) -> None:
         await tell(interaction, card)
     except PLACE_FAULTS as error:
         await answer_failure(interaction, error)
+
+
+def _version(digits: str) -> int | None:
+    """A version from a button's id; anybody can send any."""
+    return int(digits) if digits.isdecimal() and len(digits) < 10 else None
 
 
 def _drawn(saved: Saved) -> Card:

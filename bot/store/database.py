@@ -1,7 +1,7 @@
 """The one database of a bot: opened, brought up to date, and watched; every store reads and writes through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,10 @@ from bot.store.errors import NewerDatabase, NotSaved, SaveUnknown, StoreError, U
 from bot.store.schema import METADATA, PROBES, REVISIONS, VERSION
 from bot.tasks import beside
 
+Made = Callable[[AsyncConnection], Awaitable[bool]]
+"""Looks whether a transaction's changes are there."""
+
+_LOOK_BACK_S = 1.5
 _PROBE_BYTES = 16_384
 """Several pages: room for that much is room for any change of settings."""
 
@@ -88,11 +92,12 @@ class Database:
             raise Unreadable(f"The database could not be read: {self._failed(error)}.") from error
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, made: Made | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write, committed when the block ends well; others of this program wait in line.
 
-        Raises ``NotSaved`` or, when the commit itself failed in an unclear way, ``SaveUnknown``. To be entered by
-        tasks that are not cancelled in the middle, else nobody learns what became of it.
+        When the commit itself fails in an unclear way, ``made`` is asked, which reads. Raises ``NotSaved`` or, when
+        that cannot tell either, ``SaveUnknown``. To be entered by tasks that are not cancelled in the middle, else
+        nobody learns what became of it.
         """
         committing = False
         async with self._turns:
@@ -102,10 +107,26 @@ class Database:
                     committing = True
             except FAULTS as error:
                 why = self._failed(error)
-                if committing and engines.may_have_committed(error):
+                happened = committing and await self._happened(error, made)
+                if happened is None:
                     raise SaveUnknown(f"The database broke off while saving: {why}.") from error
-                raise NotSaved(f"Nothing was saved: {why}.") from error
+                if not happened:
+                    raise NotSaved(f"Nothing was saved: {why}.") from error
+                return
         self._worked()
+
+    async def _happened(self, error: BaseException, made: Made | None) -> bool | None:
+        """Whether a transaction whose commit raised this was made; None where nobody knows."""
+        if not engines.may_have_committed(error):
+            return False
+        if made is None:
+            return None
+        try:
+            async with self.reading(_LOOK_BACK_S) as connection:
+                found = await made(connection)
+        except Unreadable:
+            return None
+        return None if not found and engines.may_yet_appear(error) else found
 
     def _failed(self, error: BaseException) -> str:
         why = engines.in_words(error)

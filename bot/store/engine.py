@@ -73,6 +73,8 @@ def writers(engine: AsyncEngine) -> int:
 def in_words(error: BaseException) -> str:
     """Why the database failed; without the statement and its values, which SQLAlchemy puts on the lines after."""
     code = _code(error)
+    if code == sqlite3.SQLITE_IOERR_WRITE:
+        return "the disk takes nothing more: it is full, a limit is reached, or it does not work as it should"
     if code is not None and code & 0xFF in _IN_WORDS:
         return _IN_WORDS[code & 0xFF]
     return str(error).partition("\n")[0] or type(error).__name__
@@ -82,6 +84,14 @@ def may_have_committed(error: BaseException) -> bool:
     """Whether a transaction whose commit raised this may have happened all the same."""
     code = _code(error)
     return code is None or code & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}
+
+
+def may_yet_appear(error: BaseException) -> bool:
+    """Whether what a commit that raised this wrote may be found after a crash, though no reader sees it now.
+
+    It is whole in SQLite's log then, and nobody knows whether it is on the disk; the next change overwrites it.
+    """
+    return _code(error) in {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 
 
 def make_directory(url: URL) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.events import utc_now
 from agents.telemetry import logger
-from bot.guild_settings import GuildSettings, dump_value, load, load_value
+from bot.guild_settings import DEFAULTS, GuildSettings, dump_value, load, load_value
 from bot.recent import Recent
 from bot.store.answers import AnswerStore
-from bot.store.database import Database
+from bot.store.database import Database, Made
 from bot.store.errors import NotSaved, SaveUnknown, StoreError, Unreadable
 from bot.store.schema import ANSWERS, GUILD_CHANGES, GUILD_SETTINGS, REMOVED_GUILDS
 from bot.store.settings_memory import NEVER_SET, SettingsMemory, Versioned
@@ -26,7 +26,7 @@ from bot.tasks import beside
 KEEP_CHANGES = timedelta(days=90)
 KEEP_REMOVED = timedelta(days=30)
 UNDO = "undo"
-"""The action of a change that takes another one back."""
+"""What the action of a change that takes another one back begins with."""
 
 T = TypeVar("T")
 
@@ -37,6 +37,9 @@ _UPDATE = (
     .where(GUILD_SETTINGS.c.guild_id == bindparam("of"))
     .values(version=bindparam("version"), body=bindparam("body"))
 )
+_NO_GUILD = 0
+"""In the place of a guild's id: its row has the highest version that any server had whose data was deleted, so that
+none is given twice. It says nothing about which server that was."""
 _BATCH = 100
 _PURGE_EVERY_S = 3600.0
 
@@ -56,6 +59,8 @@ class SettingChange:
     field: str
     old: Any
     new: Any
+    lost: bool = False
+    """The old value is no longer a valid one; ``old`` is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,12 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
-    """What to save, with ``UNDO`` as action, to take a change back."""
+class Undoable:
+    """What can be taken back, by saving with ``undoing(entry.version)`` as action."""
 
-    entry: AuditEntry
-    """The change to be taken back."""
-    settings: GuildSettings
-    expected_version: int
+    current: Versioned
+    entries: tuple[AuditEntry, ...]
+    """Changes that were not taken back yet, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,8 @@ class GuildStore(Protocol):
         """At most ``limit`` changes, newest first, of versions less than ``before``."""
         ...
 
-    async def undo_target(self, guild_id: int) -> Undo | None:
-        """How to take back the newest change that was not taken back yet; None when the history holds none."""
+    async def undoable(self, guild_id: int, before: int | None = None) -> Undoable:
+        """The changes, of versions less than ``before``, that can be taken back."""
         ...
 
     async def data_of(self, guild_id: int) -> StoredData:
@@ -131,7 +135,7 @@ class GuildStore(Protocol):
         ...
 
     async def delete_guild(self, guild_id: int) -> None:
-        """Delete all that is stored about a server, now: settings, history and answers."""
+        """Delete all that is stored about a server, now: settings, history and answers. Versions go on."""
         ...
 
     async def mark_removed(self, guild_id: int, at: datetime) -> None:
@@ -175,6 +179,8 @@ class _Batch:
     """What saves come to that are committed together."""
 
     current: dict[int, Versioned]
+    floor: int
+    """The highest version of deleted servers."""
     outcomes: list[tuple[_Save, Versioned | StoreError]] = field(default_factory=list)
     changed: dict[int, Versioned] = field(default_factory=dict)
     rows: list[dict[str, object]] = field(default_factory=list)
@@ -185,11 +191,12 @@ class _Batch:
         if current.version != save.expected_version:
             self.outcomes.append((save, Conflict(current)))
             return
-        rows = list(_changes(save, current, at))
+        version = (current.version or self.floor) + 1
+        rows = list(_changes(save, current.settings, version, at))
         if not rows:
             self.outcomes.append((save, current))
             return
-        new = Versioned(save.settings, current.version + 1)
+        new = Versioned(save.settings, version)
         self.current[save.guild_id] = self.changed[save.guild_id] = new
         self.outcomes.append((save, new))
         self.rows += rows
@@ -300,15 +307,12 @@ class SqlGuildStore:
         async with self._database.reading(self._read_timeout_s) as connection:
             return await _history(connection, guild_id, limit, before)
 
-    async def undo_target(self, guild_id: int) -> Undo | None:
+    async def undoable(self, guild_id: int, before: int | None = None) -> Undoable:
         """See ``GuildStore``. Looks at the newest 500 changes."""
         async with self._database.reading(self._read_timeout_s) as connection:
             current = (await _current(connection, (guild_id,))).get(guild_id, NEVER_SET)
-            entry = _not_taken_back(await _history(connection, guild_id, 500))
-        if entry is None:
-            return None
-        before = current.settings.changed(**{change.field: change.old for change in entry.changes})
-        return Undo(entry, before, current.version)
+            entries = _not_taken_back(await _history(connection, guild_id, 500))
+        return Undoable(current, tuple(entry for entry in entries if before is None or entry.version < before))
 
     async def data_of(self, guild_id: int) -> StoredData:
         """See ``GuildStore``."""
@@ -324,7 +328,13 @@ class SqlGuildStore:
 
     async def delete_guild(self, guild_id: int) -> None:
         """See ``GuildStore``."""
-        await self._change(lambda connection: self._delete(connection, guild_id), lambda: self._forget(guild_id))
+
+        async def gone(connection: AsyncConnection) -> bool:
+            return guild_id not in await _with_data(connection)
+
+        await self._change(
+            lambda connection: self._delete(connection, guild_id), lambda: self._forget(guild_id), made=gone
+        )
 
     async def mark_removed(self, guild_id: int, at: datetime) -> None:
         """See ``GuildStore``."""
@@ -377,19 +387,23 @@ class SqlGuildStore:
 
     async def _delete(self, connection: AsyncConnection, guild_id: int) -> None:
         self._answers.forget(str(guild_id))  # while no batch of answers can be written
+        await _remember_version(connection, guild_id)
         for table in (GUILD_SETTINGS, GUILD_CHANGES, REMOVED_GUILDS):
             await connection.execute(delete(table).where(table.c.guild_id == guild_id))
         await connection.execute(delete(ANSWERS).where(ANSWERS.c.tenant == str(guild_id)))
 
     async def _change(
-        self, work: Callable[[AsyncConnection], Awaitable[object]], then: Callable[[], None] | None = None
+        self,
+        work: Callable[[AsyncConnection], Awaitable[object]],
+        then: Callable[[], None] | None = None,
+        made: Made | None = None,
     ) -> None:
         """One transaction within the time-out; ``then`` follows the commit, even when nobody waits any more."""
         begun = False
 
         async def run() -> None:
             nonlocal begun
-            async with self._database.writing() as connection:
+            async with self._database.writing(made) as connection:
                 begun = True
                 await work(connection)
             if then is not None:
@@ -431,8 +445,14 @@ class SqlGuildStore:
                 self._fail(NotSaved("Nothing was saved: the bot is stopping."))
 
     async def _write_batch(self) -> None:
+        batch = _Batch({}, 0)
+
+        async def made(connection: AsyncConnection) -> bool:
+            """All of a transaction is there, or nothing of it."""
+            return not batch.rows or await _is_written(connection, batch.rows[0])
+
         try:
-            async with self._database.writing() as connection:
+            async with self._database.writing(made) as connection:
                 self._under_way = self._take()
                 batch = await self._decide(connection, self._under_way)
         except StoreError as error:
@@ -452,7 +472,8 @@ class SqlGuildStore:
 
     async def _decide(self, connection: AsyncConnection, saves: Sequence[_Save]) -> _Batch:
         stored = await _current(connection, {save.guild_id for save in saves}, lock=True)
-        batch = _Batch(dict(stored))
+        unknown = any(save.guild_id not in stored for save in saves)
+        batch = _Batch(dict(stored), await _floor(connection) if unknown else 0)
         at = self._now().timestamp()
         for save in saves:
             batch.add(save, at)
@@ -525,18 +546,18 @@ def _row(key: str, guild_id: int, saved: Versioned) -> dict[str, object]:
     return {key: guild_id, "version": saved.version, "body": saved.settings.dump()}
 
 
-def _changes(save: _Save, current: Versioned, at: float) -> Iterator[dict[str, object]]:
+def _changes(save: _Save, current: GuildSettings, version: int, at: float) -> Iterator[dict[str, object]]:
     """A row for each setting that a save changes."""
     for name in _FIELDS:
-        if getattr(current.settings, name) != getattr(save.settings, name):
+        if getattr(current, name) != getattr(save.settings, name):
             yield {
                 "guild_id": save.guild_id,
-                "version": current.version + 1,
+                "version": version,
                 "setting": name,
                 "at": at,
                 "actor_id": save.actor_id,
                 "action": save.action,
-                "old": dump_value(current.settings, name),
+                "old": dump_value(current, name),
                 "new": dump_value(save.settings, name),
             }
 
@@ -572,26 +593,66 @@ async def _history(
 
 def _entry(rows: Sequence[Row[Any]]) -> AuditEntry:
     first = rows[0]
-    changes = tuple(
-        SettingChange(row.setting, load_value(row.setting, row.old), load_value(row.setting, row.new))
-        for row in rows
-        if row.setting in _FIELDS
-    )
+    changes = tuple(_change(row) for row in rows if row.setting in _FIELDS)
     at = datetime.fromtimestamp(first.at, UTC)
     return AuditEntry(first.version, at, first.actor_id, first.action, changes)
 
 
-def _not_taken_back(newest_first: Iterable[AuditEntry]) -> AuditEntry | None:
-    """The newest change that no later ``UNDO`` took back: each takes back the newest one that is left."""
-    taken_back = 0
+def _change(row: Row[Any]) -> SettingChange:
+    old, valid = load_value(row.setting, row.old)
+    return SettingChange(row.setting, old, load_value(row.setting, row.new)[0], lost=not valid)
+
+
+def undoing(version: int) -> str:
+    """The action of a change that takes back the one which made that version."""
+    return f"{UNDO} {version}"
+
+
+def is_undo(action: str) -> bool:
+    """Whether a change of that action takes back another."""
+    return action.partition(" ")[0] == UNDO
+
+
+def _not_taken_back(newest_first: Iterable[AuditEntry]) -> Iterator[AuditEntry]:
+    """The changes that no later one took back.
+
+    A bare ``UNDO``, as earlier versions of this program wrote it, took back the newest one that was left.
+    """
+    named: set[str] = set()
+    unnamed = 0
     for entry in newest_first:
         if entry.action == UNDO:
-            taken_back += 1
-        elif taken_back:
-            taken_back -= 1
+            unnamed += 1
+        elif is_undo(entry.action):
+            named.add(entry.action)
+        elif undoing(entry.version) in named:
+            continue
+        elif unnamed:
+            unnamed -= 1
         else:
-            return entry
-    return None
+            yield entry
+
+
+async def _floor(connection: AsyncConnection) -> int:
+    found = await connection.execute(select(GUILD_SETTINGS.c.version).where(GUILD_SETTINGS.c.guild_id == _NO_GUILD))
+    return found.scalar() or 0
+
+
+async def _remember_version(connection: AsyncConnection, guild_id: int) -> None:
+    """Before a server's row goes: no later one of it may have a version that a form or an offer of old names."""
+    versions = await connection.execute(select(GUILD_SETTINGS.c.version).where(GUILD_SETTINGS.c.guild_id == guild_id))
+    version = versions.scalar() or 0
+    if version <= await _floor(connection):
+        return
+    raised = update(GUILD_SETTINGS).where(GUILD_SETTINGS.c.guild_id == _NO_GUILD).values(version=version)
+    if not (await connection.execute(raised)).rowcount:
+        row = _row("guild_id", _NO_GUILD, Versioned(DEFAULTS, version))
+        await connection.execute(GUILD_SETTINGS.insert().values(row))
+
+
+async def _is_written(connection: AsyncConnection, change: Mapping[str, object]) -> bool:
+    same = (GUILD_CHANGES.c[name] == value for name, value in change.items())
+    return (await connection.execute(select(GUILD_CHANGES.c.version).where(*same))).first() is not None
 
 
 async def _with_data(connection: AsyncConnection) -> set[int]:
@@ -601,7 +662,7 @@ async def _with_data(connection: AsyncConnection) -> set[int]:
         for guild_id in (await connection.execute(select(column).distinct())).scalars()
     }
     tenants = (await connection.execute(select(ANSWERS.c.tenant).distinct())).scalars()
-    return found | {int(tenant) for tenant in tenants if tenant.isdecimal()}
+    return found - {_NO_GUILD} | {int(tenant) for tenant in tenants if tenant.isdecimal()}
 
 
 def _mark(guild_id: int, at: datetime) -> Insert:

@@ -318,15 +318,87 @@ async def test_undo_takes_back_change_after_change_and_says_so(scene: Scene, roo
     assert stored(scene) == DEFAULTS
 
 
-async def test_a_channel_that_is_gone_does_not_come_back_by_undo(scene: Scene, root: User) -> None:
+async def spare_gone(scene: Scene, root: User) -> None:
+    """The log channel was one that is deleted now; before that, the limit was changed."""
     spare = scene.guild.add_channel("spare")
     await until(lambda: scene.bot.get_channel(spare.id))
+    await config(scene, "set setting:limit value:5", root)
     await set_raw(scene, root, "log_channel", str(spare.id))
     await set_raw(scene, root, "log_channel", "none")
     scene.local.delete_channel(spare)
     await until(lambda: scene.bot.get_channel(spare.id) is None)
-    assert "no channel" in await config(scene, "undo", root)
+
+
+async def test_what_cannot_be_as_it_was_is_said_and_the_change_before_it_can_be_taken_back(
+    scene: Scene, root: User
+) -> None:
+    await spare_gone(scene, root)
+    message = await answer_of(scene, "undo", root)
+    assert "Cannot be taken back" in text_of(message)
+    assert "no channel" in text_of(message)
+    assert stored(scene) == DEFAULTS.changed(limit=5)
+    pressed = await scene.press(message, custom_ids(message)["Take back the one before it"], root)
+    await until(lambda: "`limit`: 5 → 10" in text_of(message))
+    assert callbacks(scene, pressed) == 1
     assert stored(scene) == DEFAULTS
+    message = await answer_of(scene, "undo", root)
+    assert "Cannot be taken back" in text_of(message), "again: it was not taken back"
+    await scene.press(message, custom_ids(message)["Take back the one before it"], root)
+    await until(lambda: "nothing else was changed" in text_of(message))
+    assert stored(scene) == DEFAULTS
+
+
+async def test_what_changed_meanwhile_is_not_passed_over_with_what_cannot_be_taken_back(
+    scene: Scene, root: User
+) -> None:
+    await spare_gone(scene, root)
+    message = await answer_of(scene, "undo", root)
+    button = custom_ids(message)["Take back the one before it"]
+    assert ONLY_ADMINS in await told(scene, await scene.press(message, button, scene.ada, forge=True))
+    await config(scene, "set setting:limit value:8", root)
+    assert "`limit` is 8." in await told(scene, await scene.press(message, button, root))
+    assert stored(scene) == DEFAULTS.changed(limit=8)
+    forged = f"c1:undo:{scene.guild.id}:nothing.x"
+    await scene.press(message, forged, root, forge=True)
+    await until(lambda: "`limit`: 8 → 5" in text_of(message))
+
+
+async def test_of_a_change_of_several_settings_what_can_be_is_taken_back(scene: Scene, root: User) -> None:
+    spare = scene.guild.add_channel("spare")
+    await until(lambda: scene.bot.get_channel(spare.id))
+    await config(scene, "set setting:limit value:5", root)
+    await set_raw(scene, root, "log_channel", str(spare.id))
+    await config(scene, "reset", root)
+    scene.local.delete_channel(spare)
+    await until(lambda: scene.bot.get_channel(spare.id) is None)
+    said = await config(scene, "undo", root)
+    assert "Taken back in part" in said
+    assert "`limit`: 10 → 5" in said
+    assert f"no channel {spare.id}" in said
+    assert "`limit`: 5 → 10" in await config(scene, "undo", root), "the setting of the channel is so already"
+    assert stored(scene) == DEFAULTS
+
+
+async def test_undo_keeps_to_what_the_operator_allows_now_and_to_what_is_valid_now(
+    start: Start, tmp_path: Path
+) -> None:
+    async with start(guild_concurrency=5) as scene:
+        root = admin_of(scene)
+        for line in ("concurrency value:5", "time_zone value:Asia/Kolkata", "time_zone value:UTC"):
+            await config(scene, f"set setting:{line}", root)
+        await config(scene, "reset setting:concurrency", root)
+    with closing(sqlite3.connect(tmp_path / "answers.db")) as other, other:
+        other.execute("UPDATE guild_changes SET old = replace(old, 'Asia/Kolkata', 'Mars/X')")
+    async with start(guild_concurrency=2) as scene:
+        message = await answer_of(scene, "undo", root)
+        assert "concurrency takes a whole number from 1 to 2" in text_of(message)
+        await scene.press(message, custom_ids(message)["Take back the one before it"], root)
+        await until(lambda: "no longer a valid value" in text_of(message))
+        await scene.press(message, custom_ids(message)["Take back the one before it"], root)
+        await until(lambda: "nothing else was changed" in text_of(message))
+        assert stored(scene) == DEFAULTS
+        assert "Saved" in await config(scene, "set setting:concurrency value:2", root)
+        assert "`concurrency`: 2 → 2" in await config(scene, "undo", root), "back to the operator's"
 
 
 # -- at the same time, and with the database in trouble
@@ -500,6 +572,18 @@ async def test_an_import_is_not_applied_over_what_changed_meanwhile(scene: Scene
     said = await told(scene, await scene.press(offered, custom_ids(offered)["Import"], root))
     assert "`limit` is 8." in said
     assert stored(scene) == DEFAULTS.changed(limit=8)
+
+
+async def test_an_import_is_not_applied_to_what_was_set_after_everything_was_deleted(
+    scene: Scene, root: User
+) -> None:
+    await config(scene, "set setting:limit value:8", root)
+    offered = await offer(scene, root)
+    await scene.parts.guilds.delete_guild(scene.guild.id)
+    await config(scene, "set setting:limit value:9", root)
+    said = await told(scene, await scene.press(offered, custom_ids(offered)["Import"], root))
+    assert "`limit` is 9." in said
+    assert stored(scene) == DEFAULTS.changed(limit=9)
 
 
 async def test_discarded_means_nothing_changes(scene: Scene, root: User) -> None:

@@ -208,7 +208,7 @@ def test_what_is_stored_is_small_and_comes_back_equal() -> None:
     assert DEFAULTS.dump() == '{"schema_version":1}'
     assert load(EVERYTHING.dump()) == (EVERYTHING, ())
     for name in set(GuildSettings.model_fields) - {"schema_version"}:
-        assert load_value(name, dump_value(EVERYTHING, name)) == getattr(EVERYTHING, name)
+        assert load_value(name, dump_value(EVERYTHING, name)) == (getattr(EVERYTHING, name), True)
 
 
 def test_a_stored_value_that_became_invalid_costs_only_itself() -> None:

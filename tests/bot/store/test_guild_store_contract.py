@@ -13,7 +13,7 @@ from bot.answer import Answer
 from bot.guild_settings import DEFAULTS, GuildSettings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
-from bot.store.guilds import UNDO, Conflict, GuildStore, SettingChange, SqlGuildStore
+from bot.store.guilds import UNDO, Conflict, GuildStore, SettingChange, SqlGuildStore, Undoable, undoing
 from bot.store.settings_memory import Versioned
 from tests.bot import samples
 from tests.bot.test_guild_settings import EVERYTHING
@@ -164,24 +164,70 @@ async def test_history_is_read_page_by_page_newest_first(start: Start) -> None:
         assert [entry.version for entry in await life.guilds.history(GUILD, 3, before=2)] == [1]
 
 
-async def test_undoing_again_and_again_walks_back_to_the_beginning(start: Start) -> None:
-    steps = [DEFAULTS, DEFAULTS.changed(limit=5), DEFAULTS.changed(limit=5, nsfw=True), DEFAULTS.changed(limit=6)]
+async def undoable(life: Life, before: int | None = None) -> list[int]:
+    return [entry.version for entry in (await life.guilds.undoable(GUILD, before)).entries]
+
+
+async def take_back(life: Life, version: int, action: str) -> None:
+    """What the settings become does not matter to the history, as long as they change."""
+    current = (await life.guilds.undoable(GUILD)).current
+    other = current.settings.changed(limit=current.settings.limit % 25 + 1)
+    await life.save(other, at=current.version, action=action)
+
+
+async def test_what_was_taken_back_once_cannot_be_again_and_what_was_passed_over_can(start: Start) -> None:
     async with start() as life:
-        assert await life.guilds.undo_target(GUILD) is None
-        for at, step in enumerate(steps[1:]):
-            await life.save(step, at=at)
-        for step in (steps[2], steps[1]):
-            undo = await life.guilds.undo_target(GUILD)
-            assert undo is not None
-            assert undo.settings == step
-            await life.save(undo.settings, at=undo.expected_version, action=UNDO)
-        await life.save(DEFAULTS.changed(limit=9), at=5)
-        for step, version in ((steps[1], 6), (DEFAULTS, 1)):
-            undo = await life.guilds.undo_target(GUILD)
-            assert undo is not None
-            assert (undo.settings, undo.entry.version) == (step, version)
-            await life.save(undo.settings, at=undo.expected_version, action=UNDO)
-        assert await life.guilds.undo_target(GUILD) is None
+        assert await life.guilds.undoable(GUILD) == Undoable(Versioned(DEFAULTS, 0), ())
+        for at in range(4):
+            await life.save(DEFAULTS.changed(limit=at + 1), at=at)
+        assert await undoable(life) == [4, 3, 2, 1]
+        assert await undoable(life, 3) == [2, 1]
+        await take_back(life, 2, undoing(2))
+        assert await undoable(life) == [4, 3, 1]
+        await take_back(life, 4, undoing(4))
+        await life.save(DEFAULTS.changed(limit=25), at=6)
+        assert await undoable(life) == [7, 3, 1]
+        found, history = await life.guilds.undoable(GUILD), await life.guilds.history(GUILD, 10)
+        assert found.current == Versioned(DEFAULTS.changed(limit=25), 7)
+        assert found.entries == tuple(entry for entry in history if entry.version in {7, 3, 1})
+
+
+async def test_an_earlier_programs_undo_took_back_the_newest_that_was_left(start: Start) -> None:
+    async with start() as life:
+        for at in range(3):
+            await life.save(DEFAULTS.changed(limit=at + 1), at=at)
+        await take_back(life, 3, UNDO)
+        await take_back(life, 2, UNDO)
+        assert await undoable(life) == [1]
+        await life.save(DEFAULTS.changed(nsfw=True), at=5)
+        await take_back(life, 6, undoing(6))
+        assert await undoable(life) == [1]
+
+
+async def test_a_version_is_never_given_twice_not_even_after_everything_was_deleted(
+    start: Start, clock: Clock
+) -> None:
+    async with start() as life:
+        for at in range(3):
+            await life.save(DEFAULTS.changed(limit=at + 1), at=at)
+        await life.save(DEFAULTS.changed(limit=9), at=0, guild=OTHER)
+        await life.guilds.delete_guild(GUILD)
+        await life.guilds.delete_guild(OTHER)  # whose versions went less far
+        assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
+        for offered in (1, 2, 3):
+            with pytest.raises(Conflict):
+                await life.save(DEFAULTS.changed(limit=25), at=offered)
+        assert await life.save(DEFAULTS.changed(limit=5), at=0) == Versioned(DEFAULTS.changed(limit=5), 4)
+        (entry,) = await life.guilds.history(GUILD, 10)
+        assert entry.version == 4
+        assert await life.save(DEFAULTS.changed(limit=6), at=4) == Versioned(DEFAULTS.changed(limit=6), 5)
+        await life.guilds.mark_removed(GUILD, clock.now)
+        await life.guilds.purge(clock.now + 31 * DAY)
+    async with start() as life:
+        assert await life.save(DEFAULTS.changed(limit=7), at=0) == Versioned(DEFAULTS.changed(limit=7), 6)
+        await life.guilds.reconcile((), clock.now)
+        assert (await life.guilds.data_of(GUILD)).removed_at == clock.now
+        assert (await life.guilds.data_of(0)).removed_at is None, "what remembers versions is no server"
 
 
 async def test_what_is_stored_about_a_server_is_told(start: Start, clock: Clock) -> None:
@@ -212,7 +258,7 @@ async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_others(s
         assert await life.guilds.get(GUILD) == Versioned(DEFAULTS, 0)
         assert await life.answers.get(own.id) is None
         assert await life.answers.get(foreign.id) == foreign
-        assert await life.save(DEFAULTS.changed(limit=5), at=0) == Versioned(DEFAULTS.changed(limit=5), 1)
+        assert await life.save(DEFAULTS.changed(limit=5), at=0) == Versioned(DEFAULTS.changed(limit=5), 2)
 
 
 async def test_changes_are_forgotten_after_ninety_days_but_not_the_settings(start: Start, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Whatever happens to the database: settings are read, and nothing is said to be saved that is not."""
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from bot.guild_settings import DEFAULTS, GuildSettings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
 from bot.store.errors import NotSaved, SaveUnknown, Unreadable
-from bot.store.guilds import SqlGuildStore
+from bot.store.guilds import Conflict, SqlGuildStore
 from bot.store.settings_memory import SettingsMemory, Versioned
 from tests.bot.store.test_database import limit_pages, until
 from tests.bot.test_guild_settings import EVERYTHING
@@ -107,19 +108,123 @@ async def test_a_save_that_was_begun_and_takes_too_long_is_unknown_until_it_is_r
         assert await one.guilds.get(GUILD) == Versioned(DEFAULTS.changed(limit=6), 2) == await one.stored()
 
 
-async def test_a_commit_that_breaks_off_is_unknown_and_the_database_is_asked_afterwards(tmp_path: Path) -> None:
+class Commits:
+    """Commits of a database that break off before or after they happened, while reading works or not."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.after = False
+        self.readable = True
+        self.error: Exception = OSError(5, "Input/output error")
+        engine = database._engine.sync_engine
+        commit, reading = engine.dialect.do_commit, database.reading
+
+        def break_off(connection: Any) -> None:
+            if self.after:
+                commit(connection)
+            raise self.error
+
+        @asynccontextmanager
+        async def perhaps_reading(timeout_s: float) -> AsyncIterator[AsyncConnection]:
+            if not self.readable:
+                raise Unreadable("The database could not be read.")
+            async with reading(timeout_s) as connection:
+                yield connection
+
+        monkeypatch.setattr(engine.dialect, "do_commit", break_off)
+        monkeypatch.setattr(database, "reading", perhaps_reading)
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """What makes commits break off until it is undone."""
+    with monkeypatch.context() as patched:
+        yield patched
+
+
+async def test_a_commit_that_breaks_off_before_it_happens_is_looked_for_and_said_not_to_have(
+    tmp_path: Path, breaking: pytest.MonkeyPatch
+) -> None:
     async with life(tmp_path) as one:
         await one.save(DEFAULTS.changed(limit=5), at=0)
+        Commits(one.database, breaking)
+        with pytest.raises(NotSaved, match=r"Nothing was saved: .*Input/output error"):
+            await one.save(DEFAULTS.changed(limit=6), at=1)
+        assert one.database.fault is not None, "that it can be read does not mean that it works"
+        breaking.undo()
+        assert await one.stored() == Versioned(DEFAULTS.changed(limit=5), 1) == await one.guilds.get(GUILD)
 
-        def break_off(_connection: object) -> None:
-            raise OSError(5, "Input/output error")
 
-        event.listen(one.database._engine.sync_engine, "commit", break_off)
+async def test_a_commit_that_breaks_off_after_it_happened_is_found_and_said_to_have(
+    tmp_path: Path, breaking: pytest.MonkeyPatch
+) -> None:
+    async with life(tmp_path) as one:
+        await one.save(DEFAULTS.changed(limit=5), at=0)
+        Commits(one.database, breaking).after = True
+        saves = (one.save(DEFAULTS.changed(limit=6), at=1), one.save(DEFAULTS.changed(limit=7), at=1))
+        won, lost = await asyncio.gather(*saves, return_exceptions=True)
+        assert won == Versioned(DEFAULTS.changed(limit=6), 2) == one.guilds.peek(GUILD)
+        assert isinstance(lost, Conflict)
+        assert one.database.fault is not None
+        breaking.undo()
+        assert await one.stored() == won
+        assert len(await one.guilds.history(GUILD, 10)) == 2
+
+
+async def test_a_commit_that_breaks_off_is_unknown_only_where_reading_fails_too(
+    tmp_path: Path, breaking: pytest.MonkeyPatch
+) -> None:
+    async with life(tmp_path) as one:
+        await one.save(DEFAULTS.changed(limit=5), at=0)
+        Commits(one.database, breaking).readable = False
         with pytest.raises(SaveUnknown):
             await one.save(DEFAULTS.changed(limit=6), at=1)
-        event.remove(one.database._engine.sync_engine, "commit", break_off)
+        breaking.undo()
         assert one.guilds.peek(GUILD) is None
         assert await one.guilds.get(GUILD) == await one.stored()
+
+
+async def test_what_may_be_on_the_disk_although_nobody_sees_it_is_unknown(
+    tmp_path: Path, breaking: pytest.MonkeyPatch
+) -> None:
+    async with life(tmp_path) as one:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        Commits(one.database, breaking).error = error
+        with pytest.raises(SaveUnknown, match="the disk does not work"):
+            await one.save(DEFAULTS.changed(limit=6), at=0)
+        breaking.undo()
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_deletion_that_breaks_off_is_looked_for_too(
+    tmp_path: Path, breaking: pytest.MonkeyPatch, after: bool
+) -> None:
+    async with life(tmp_path) as one:
+        await one.save(EVERYTHING, at=0)
+        Commits(one.database, breaking).after = after
+        if after:
+            await one.guilds.delete_guild(GUILD)
+            assert one.guilds.peek(GUILD) is None
+        else:
+            with pytest.raises(NotSaved):
+                await one.guilds.delete_guild(GUILD)
+        breaking.undo()
+        assert (await one.stored()).version == (0 if after else 1)
+
+
+def test_where_no_file_may_grow_nothing_is_said_to_be_saved_that_is_not_nor_left_open(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "tests.bot.store.limited_files", str(tmp_path)]
+    ended = subprocess.run(
+        arguments, cwd=Path(__file__).parents[3], check=True, capture_output=True, text=True, timeout=60
+    )
+    told = json.loads(ended.stdout)
+    saved = [said == "saved" for said in told["saves"]]
+    assert 0 < sum(saved) < len(saved)
+    for said in (*(said for said in told["saves"] if said != "saved"), told["delete"]):
+        assert said.startswith("NotSaved: Nothing was saved: the disk takes nothing more")
+    assert "the disk takes nothing more" in told["fault"]
+    assert told["stored"] == [*map(int, saved), 1] == told["known"]
+    assert told["afterwards"] == ["saved", "deleted"]
 
 
 async def test_what_was_read_before_a_save_became_unknown_is_not_taken_for_certain(
@@ -137,16 +242,13 @@ async def test_what_was_read_before_a_save_became_unknown_is_not_taken_for_certa
             was_read.set()
             await go_on.wait()
 
-        def break_off(_connection: object) -> None:
-            raise OSError(5, "Input/output error")
-
         monkeypatch.setattr(one.database, "reading", slow)
         looking = asyncio.create_task(one.guilds.get(GUILD))
         await was_read.wait()
-        event.listen(one.database._engine.sync_engine, "commit", break_off)
-        with pytest.raises(SaveUnknown):
-            await one.save(DEFAULTS.changed(limit=6), at=1)
-        event.remove(one.database._engine.sync_engine, "commit", break_off)
+        with monkeypatch.context() as breaking:
+            Commits(one.database, breaking).readable = False
+            with pytest.raises(SaveUnknown):
+                await one.save(DEFAULTS.changed(limit=6), at=1)
         go_on.set()
         await looking
         assert one.guilds.peek(GUILD) is None
