@@ -135,7 +135,7 @@ WORKFLOWS = Table(
 WEBHOOKS = Table(
     "webhooks",
     METADATA,
-    Column("id", String(255), primary_key=True),
+    Column("id", String(256), primary_key=True),
     Column("workflow_id", String(100), nullable=False),
     Column("at", Float, nullable=False),
     Index("webhooks_by_age", "at"),

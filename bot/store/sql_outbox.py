@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,11 +46,14 @@ from bot.store.outbox import (
 )
 from bot.store.rows import load_event, load_seen, moment, part_of, part_row, subscription_of
 from bot.store.schema import LEASES, PARTS, RUNS, SERVED_GUILDS, SUBSCRIPTIONS, WEBHOOKS, WORKFLOWS
-from bot.store.sql_subscriptions import is_due
+from bot.store.sql_subscriptions import move_due
 from bot.subscription import State
 
 SCHEDULE_LEASE = "schedule"
 KEEP_WEBHOOKS = timedelta(days=7)
+_LINED_UP = 200
+_LINE_UP_S = 0.5
+"""How many parts, and for how long, the order found for sending holds."""
 _FINISHED_AT_ONCE = 500
 _PURGED_AT_ONCE = 50
 """Workflows in one transaction: each may have thousands of runs."""
@@ -114,11 +119,16 @@ class SqlOutbox:
         read_timeout_s: float = 5.0,
         save_timeout_s: float = 15.0,
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._database = database
         self._read_timeout_s = read_timeout_s
         self._line = GroupCommit(database, "outbox-writer", timeout_s=save_timeout_s)
         self._now = now
+        self._clock = clock
+        self._line_up: dict[tuple[int, int], int] = {}
+        """Parts to be sent next, in their order, with their channels; what is taken is looked up again."""
+        self._lined_up_at = -_LINE_UP_S
 
     async def __aenter__(self) -> Self:
         await self._line.__aenter__()
@@ -220,9 +230,9 @@ class SqlOutbox:
 
     async def claim(self, now: datetime, limit: int, busy_channels: Collection[int]) -> tuple[Part, ...]:
         """See ``Outbox``."""
-        if not await self._rows(select(PARTS.c.run_id).where(_may_be_tried(now)).limit(1)):
+        if not self._line_up and not await self._rows(select(PARTS.c.run_id).where(_may_be_tried(now)).limit(1)):
             return ()
-        return await self._line.do(_claim_all, _Claim(now, limit, frozenset(busy_channels)))
+        return await self._line.do(self._claim_all, _Claim(now, limit, frozenset(busy_channels)))
 
     async def interrupted(self) -> tuple[Part, ...]:
         """See ``Outbox``."""
@@ -291,6 +301,28 @@ class SqlOutbox:
                 await connection.execute(update(RUNS).where(asking).values(note=note, **values))
         return [None] * len(failed)
 
+    async def _claim_all(self, connection: AsyncConnection, claims: Sequence[_Claim]) -> Sequence[tuple[Part, ...]]:
+        return [await self._claim(connection, claim) for claim in claims]
+
+    async def _claim(self, connection: AsyncConnection, claim: _Claim) -> tuple[Part, ...]:
+        """From the line-up while it holds; finding the order anew costs more than sending a part does."""
+        keys = self._from_line_up(claim) if self._clock() - self._lined_up_at < _LINE_UP_S else ()
+        parts = await _take(connection, keys, claim.now) if keys else ()
+        if parts:
+            return parts
+        found = await connection.execute(_next_parts(claim.now, claim.busy_channels))
+        self._line_up = {(row.run_id, row.number): row.channel_id for row in found}
+        self._lined_up_at = self._clock()
+        keys = self._from_line_up(claim)
+        return await _take(connection, keys, claim.now) if keys else ()
+
+    def _from_line_up(self, claim: _Claim) -> Sequence[tuple[int, int]]:
+        free = (key for key, channel_id in self._line_up.items() if channel_id not in claim.busy_channels)
+        keys = tuple(islice(free, claim.limit))
+        for key in keys:
+            del self._line_up[key]
+        return keys
+
     async def _end_all(self, connection: AsyncConnection, ends: Sequence[_End]) -> Sequence[int]:
         return [await _end(connection, end, self._now()) for end in ends]
 
@@ -345,27 +377,18 @@ async def _accept_due_all(connection: AsyncConnection, several: Sequence[_Due]) 
 
 
 async def _accept_due(connection: AsyncConnection, scheduled: _Due) -> Accepted | None:
-    held = select(LEASES.c.until).where(LEASES.c.name == SCHEDULE_LEASE, LEASES.c.owner == scheduled.owner)
-    until = (await connection.execute(held)).scalar()
-    if until is None or until <= scheduled.now.timestamp():
-        return None
     workflow_id = scheduled.event.workflow_id
     known = await connection.execute(select(WORKFLOWS.c.id).where(WORKFLOWS.c.id == workflow_id))
     if known.first() is not None:
         return Accepted(workflow_id, new=False)
-    due: set[str] = set()
-    for some in in_pieces(list(scheduled.due)):
-        wanted = select(SUBSCRIPTIONS.c.id).where(SUBSCRIPTIONS.c.id.in_(some), is_due(scheduled.now))
-        due.update((await connection.execute(wanted)).scalars())
+    held = select(LEASES.c.until).where(LEASES.c.name == SCHEDULE_LEASE, LEASES.c.owner == scheduled.owner)
+    until = (await connection.execute(held)).scalar()
+    if until is None or until <= scheduled.now.timestamp():
+        return None
+    due = await move_due(connection, scheduled.due, scheduled.now)
     if not due:
         return None
-    moved = [
-        {"of": one, "next": None if at is None else at.timestamp()} for one, at in scheduled.due.items() if one in due
-    ]
-    move = update(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.id == bindparam("of")).values(due_at=bindparam("next"))
-    await connection.execute(move, moved)
-    named = tuple(one for one in scheduled.due if one in due)
-    event = scheduled.event.model_copy(update={"subscription_ids": named})
+    event = scheduled.event.model_copy(update={"subscription_ids": due})
     await connection.execute(WORKFLOWS.insert(), _workflow_row(event, Origin.SCHEDULE, scheduled.now))
     return Accepted(workflow_id, new=True)
 
@@ -483,60 +506,44 @@ def _may_be_tried(now: datetime) -> ColumnElement[bool]:
     return (PARTS.c.state == PartState.WAITING.value) & rested
 
 
-async def _claim_all(connection: AsyncConnection, claims: Sequence[_Claim]) -> Sequence[tuple[Part, ...]]:
-    return [await _claim(connection, claim) for claim in claims]
-
-
-async def _claim(connection: AsyncConnection, claim: _Claim) -> tuple[Part, ...]:
-    keys = [(row.run_id, row.number) for row in await connection.execute(_next_parts(claim))]
-    if not keys:
-        return ()
-    rows = await connection.execute(select(PARTS).where(tuple_(PARTS.c.run_id, PARTS.c.number).in_(keys)))
+async def _take(connection: AsyncConnection, keys: Sequence[tuple[int, int]], now: datetime) -> tuple[Part, ...]:
+    """Begin those of the parts that still wait, in the order given."""
+    waiting = tuple_(PARTS.c.run_id, PARTS.c.number).in_(keys) & _may_be_tried(now)
+    rows = await connection.execute(select(PARTS).where(waiting).with_for_update(skip_locked=True))
     found = {(row.run_id, row.number): part_of(row) for row in rows}
-    parts = tuple(_begun(found[key], claim.now) for key in keys)
-    await connection.execute(_BEGIN_PART, [_part_key(key) | {"now": claim.now.timestamp()} for key in keys])
-    guild_ids = {part.guild_id for part in parts}
-    await connection.execute(delete(SERVED_GUILDS).where(SERVED_GUILDS.c.guild_id.in_(guild_ids)))
-    served = [{"guild_id": guild_id, "at": claim.now.timestamp()} for guild_id in guild_ids]
-    await connection.execute(SERVED_GUILDS.insert(), served)
+    parts = tuple(_begun(found[key], now) for key in keys if key in found)
+    if parts:
+        begun = [_part_key((part.run_id, part.number)) | {"now": now.timestamp()} for part in parts]
+        await connection.execute(_BEGIN_PART, begun)
+        guild_ids = {part.guild_id for part in parts}
+        await connection.execute(delete(SERVED_GUILDS).where(SERVED_GUILDS.c.guild_id.in_(guild_ids)))
+        served = [{"guild_id": guild_id, "at": now.timestamp()} for guild_id in guild_ids]
+        await connection.execute(SERVED_GUILDS.insert(), served)
     return parts
 
 
-def _next_parts(claim: _Claim) -> Select[Any]:
-    """Keys of what to send next: one a channel; of each server one, then a second of each, and so on."""
+def _next_parts(now: datetime, busy_channels: Collection[int]) -> Select[Any]:
+    """What to send next: one a channel; of each server one, then a second of each, and so on."""
     earlier = PARTS.alias("earlier")
     none_before = ~exists().where(
         earlier.c.run_id == PARTS.c.run_id,
         earlier.c.number < PARTS.c.number,
         earlier.c.state != PartState.SENT.value,
     )
-    in_order = (PARTS.c.run_id, PARTS.c.number)
-    wanted = _may_be_tried(claim.now) & none_before
-    if claim.busy_channels:
-        wanted &= PARTS.c.channel_id.not_in(sorted(claim.busy_channels))
-    one_a_channel = (
-        select(
-            *in_order,
-            PARTS.c.guild_id,
-            func.row_number().over(partition_by=PARTS.c.channel_id, order_by=in_order).label("in_channel"),
-        )
-        .where(wanted)
-        .subquery()
-    )
-    own = one_a_channel.c
-    turns = (
-        select(
-            own.run_id,
-            own.number,
-            func.row_number().over(partition_by=own.guild_id, order_by=(own.run_id, own.number)).label("turn"),
-            func.coalesce(SERVED_GUILDS.c.at, 0.0).label("served_at"),
-        )
+    wanted = _may_be_tried(now) & none_before
+    if busy_channels:
+        wanted &= PARTS.c.channel_id.not_in(sorted(busy_channels))
+    place = (PARTS.c.run_id, PARTS.c.number, PARTS.c.guild_id, PARTS.c.channel_id)
+    in_channel = func.row_number().over(partition_by=PARTS.c.channel_id, order_by=(PARTS.c.run_id, PARTS.c.number))
+    own = select(*place, in_channel.label("in_channel")).where(wanted).subquery().c
+    turn = func.row_number().over(partition_by=own.guild_id, order_by=(own.run_id, own.number))
+    return (
+        select(own.run_id, own.number, own.channel_id)
         .outerjoin(SERVED_GUILDS, SERVED_GUILDS.c.guild_id == own.guild_id)
         .where(own.in_channel == 1)
-        .subquery()
+        .order_by(turn, func.coalesce(SERVED_GUILDS.c.at, 0.0), own.run_id)
+        .limit(_LINED_UP)
     )
-    best = (turns.c.turn, turns.c.served_at, turns.c.run_id)
-    return select(turns.c.run_id, turns.c.number).order_by(*best).limit(claim.limit)
 
 
 def _begun(part: Part, now: datetime) -> Part:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.events import utc_now
 from bot.store.database import Database
-from bot.store.digest_data import LEFT_GUILDS, cancel_runs
+from bot.store.digest_data import LEFT_GUILDS, cancel_runs, in_pieces
 from bot.store.errors import StoreError
 from bot.store.group_commit import GroupCommit
 from bot.store.rows import load_plan, moment, name_key, seconds, subscription_of, subscription_row
@@ -144,6 +144,10 @@ class SqlSubscriptions:
         found = select(SUBSCRIPTIONS).where(is_due(now)).order_by(SUBSCRIPTIONS.c.due_at).limit(limit)
         return await self._read(found)
 
+    async def put_off(self, due: Mapping[str, datetime], now: datetime) -> None:
+        """See ``Subscriptions``."""
+        await self._line.do(_put_off_all, (dict(due), now))
+
     async def next_due(self) -> datetime | None:
         """See ``Subscriptions``."""
         active = SUBSCRIPTIONS.c.state == State.ACTIVE.value
@@ -237,6 +241,29 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     """Active, due, and in a server that the bot is in."""
     due = SUBSCRIPTIONS.c.due_at <= now.timestamp()
     return (SUBSCRIPTIONS.c.state == State.ACTIVE.value) & due & _present()
+
+
+async def move_due(connection: AsyncConnection, due: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
+    """Move the next runs of those that are due, and say which these are, in the order given."""
+    found: set[str] = set()
+    for some in in_pieces(list(due)):
+        wanted = select(SUBSCRIPTIONS.c.id).where(SUBSCRIPTIONS.c.id.in_(some), is_due(now))
+        found.update((await connection.execute(wanted)).scalars())
+    moved = tuple(one for one in due if one in found)
+    if moved:
+        await connection.execute(_MOVE, [{"of": one, "next": seconds(due[one])} for one in moved])
+    return moved
+
+
+_MOVE = update(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.id == bindparam("of")).values(due_at=bindparam("next"))
+
+
+async def _put_off_all(
+    connection: AsyncConnection, several: Sequence[tuple[Mapping[str, datetime], datetime]]
+) -> Sequence[None]:
+    for due, now in several:
+        await move_due(connection, due, now)
+    return [None] * len(several)
 
 
 def _present() -> ColumnElement[bool]:

@@ -74,7 +74,7 @@ def _workflows() -> None:
     op.create_index("workflows_by_guild", "workflows", ["guild_id"])
     op.create_table(
         "webhooks",
-        sa.Column("id", sa.String(255), primary_key=True),
+        sa.Column("id", sa.String(256), primary_key=True),
         sa.Column("workflow_id", sa.String(100), nullable=False),
         sa.Column("at", sa.Float, nullable=False),
     )
