@@ -88,7 +88,8 @@ class Connection:
             await self._say_farewell(writer)
             writer.cancel()
             await asyncio.wait({writer})  # unlike awaiting it, this lets a cancellation of our own pass
-            gateway.activity.tell("gateway.closed", self, code=self._socket.close_code)
+            code = self._socket.close_code if self._closing is None else self._closing.code
+            gateway.activity.tell("gateway.closed", self, code=code)
 
     def _leave_session(self) -> None:
         if self.session is None or self.session.connection is not self:

@@ -59,10 +59,13 @@ class Guard:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse, or let through with the headers that every answer carries."""
         refused = self._refusal(request)
-        response = refused if refused is not None else await handler(request)
+        try:
+            response = refused if refused is not None else await handler(request)
+        except web.HTTPException as error:
+            _complete(error)
+            raise
         if not response.prepared:
-            for name, value in _HEADERS.items():
-                response.headers.setdefault(name, value)
+            _complete(response)
         return response
 
     def _refusal(self, request: web.Request) -> web.StreamResponse | None:
@@ -88,6 +91,11 @@ class Guard:
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(COOKIE, ticket, httponly=True, samesite="Strict", path="/")
         return response
+
+
+def _complete(response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _name(host: str) -> str:

@@ -185,7 +185,8 @@ function waterfall(trace, exchange) {
     "table",
     { class: "waterfall" },
     h("caption", {}, `Trace ${trace.id.slice(0, 8)}: ${Math.round(whole)} ms${began}`),
-    h("thead", { class: "unseen" }, h("tr", {}, ...["Span", "When", "Duration"].map((name) => h("th", { scope: "col" }, name)))),
+    h("colgroup", {}, h("col", { class: "wide" }), h("col", {}), h("col", { class: "narrow" })),
+    h("thead", {}, h("tr", {}, ...["Span", "When", "Took"].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, ...rows),
   );
 }
