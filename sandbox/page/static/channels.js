@@ -47,13 +47,13 @@ export function mountChannels({ rail, list, name }, state, view) {
       "button",
       {
         class: unread ? "channel unread" : "channel",
+        "aria-label": `${channel.name}, ${channelKind(channel)}${unread ? ", unread" : ""}`,
         "aria-current": channel.id === view.channelId ? "page" : null,
         "data-focus": channel.id,
         onclick: () => open(channel.id),
       },
       channelIcon(channel),
       h("span", { class: "name" }, channel.name),
-      h("span", { class: "unseen" }, `, ${channelKind(channel)}${unread ? ", unread" : ""}`),
     );
     return h("li", {}, button, below);
   }

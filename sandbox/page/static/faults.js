@@ -15,9 +15,8 @@ export function mountFaults(container, state, view, act) {
 
   function draw() {
     if (container.hidden || state.controls === null) return;
-    keepFocus(container, () =>
-      container.replaceChildren(bot(), workflow(), gateway(), discord(), sources(), clock(), server()),
-    );
+    const parts = [bot(), workflow(), gateway(), discord(), sources(), clock(), server()];
+    keepFocus(container, () => container.replaceChildren(...parts.filter((part) => part !== null)));
   }
 
   function bot() {
@@ -87,7 +86,7 @@ export function mountFaults(container, state, view, act) {
   function sources() {
     const rows = Object.entries(state.controls.sources).map(([name, source]) => {
       const id = `source-${name}`;
-      const badge = h("span", { class: source.sample ? "badge sample" : "badge live" }, source.sample ? "sample" : "live");
+      const badge = h("span", { class: source.sample ? "origin sample" : "origin live" }, source.sample ? "sample" : "live");
       if (!source.sample) return h("li", {}, h("span", {}, source.title), badge, h("span", { class: "dim" }, "cannot be made to fail"));
       const faults = h(
         "select",
