@@ -5,7 +5,7 @@ from bot.cards.custom_ids import PrivacyControl
 from bot.store.guilds import StoredData
 
 _ABOUT_YOU = (
-    "Your id is kept in one place only: where a server's settings were changed by you, for 90 days, so that its "
+    "Your id is kept only where a server's settings or digests were changed by you, for 90 days, so that its "
     "admins see who changed what. To limit how fast somebody can ask, and to find your own answers, it is in memory "
     "for a while, never on disk."
 )
@@ -16,11 +16,12 @@ _DIRECT = (
 _NOT_KEPT = "Messages, members, names, and what anybody does apart from asking me."
 _SERVER = (
     "Its settings and feeds, until they are changed or deleted. Each change of a setting, with who made it, for 90 "
-    "days. Answers given in it, without who asked, for 7 days, and their questions for 90 days."
+    "days. Answers given in it, without who asked, for 7 days, and their questions for 90 days. Its digests, until "
+    "they are removed; each change of one, with who made it, for 90 days; what they have shown, for 30 days."
 )
 _REMOVED = "All of it is deleted 30 days after I am removed from the server."
 _ADMINS = "Its admins can see how much that is and delete it at once, with these same commands."
-_LOSS = "Settings go back to their defaults, feeds and history are gone, buttons under answers stop working."
+_LOSS = "Settings go back to their defaults, feeds, digests and history are gone, buttons under answers stop working."
 
 
 def show_card(stored: StoredData | None, *, in_server: bool) -> Card:
@@ -79,11 +80,13 @@ def _amounts(stored: StoredData) -> str:
     settings = stored.current.settings
     changed = sum(getattr(settings, name) != field.default for name, field in type(settings).model_fields.items())
     oldest = f", the oldest from <t:{int(stored.oldest_change.timestamp())}:D>" if stored.oldest_change else ""
+    runs = _count(stored.digest_runs, "run")
     return "\n".join(
         (
             f"- {_count(changed, 'setting')} other than the default, {_count(len(settings.feeds), 'feed')}",
             f"- {_count(stored.changes, 'change')} in the history{oldest}",
             f"- {_count(stored.answers, 'answer or question', 'answers and questions')}",
+            f"- {_count(stored.digests, 'digest')}, {_count(stored.digest_changes, 'change')} of them, {runs}",
         )
     )
 

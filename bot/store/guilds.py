@@ -18,8 +18,9 @@ from bot.guild_settings import DEFAULTS, GuildSettings, dump_value, load, load_v
 from bot.recent import Recent
 from bot.store.answers import AnswerStore
 from bot.store.database import Database, Made
+from bot.store.digest_data import cancel_runs_of_guilds, count_digests, delete_digests, guilds_with_digests
 from bot.store.errors import NotSaved, SaveUnknown, StoreError, Unreadable
-from bot.store.schema import ANSWERS, GUILD_CHANGES, GUILD_SETTINGS, REMOVED_GUILDS
+from bot.store.schema import ANSWERS, GUILD_CHANGES, GUILD_SETTINGS, REMOVED_GUILDS, SUBSCRIPTION_CHANGES
 from bot.store.settings_memory import NEVER_SET, SettingsMemory, Versioned
 from bot.tasks import beside
 
@@ -95,6 +96,10 @@ class StoredData:
     answers: int
     removed_at: datetime | None
     """Since when the bot is gone from it; None while it is there."""
+    digests: int = 0
+    digest_changes: int = 0
+    """Written down, each with the id of who made it."""
+    digest_runs: int = 0
 
 
 class GuildStore(Protocol):
@@ -139,7 +144,10 @@ class GuildStore(Protocol):
         ...
 
     async def mark_removed(self, guild_id: int, at: datetime) -> None:
-        """Remember that the bot is gone from a server, whose data is deleted 30 days later; the first time counts."""
+        """Remember that the bot is gone from a server, whose data is deleted 30 days later; the first time counts.
+
+        Its digests stop at once, until it is back.
+        """
         ...
 
     async def unmark(self, guild_id: int) -> None:
@@ -324,7 +332,8 @@ class SqlGuildStore:
             count, oldest = (await connection.execute(changes)).one()
             answer_count = (await connection.execute(answers)).scalar_one()
             removed_at = (await connection.execute(removed)).scalar()
-        return StoredData(current, count, _moment(oldest), answer_count, _moment(removed_at))
+            digests = await count_digests(connection, guild_id)
+        return StoredData(current, count, _moment(oldest), answer_count, _moment(removed_at), *digests)
 
     async def delete_guild(self, guild_id: int) -> None:
         """See ``GuildStore``."""
@@ -343,6 +352,7 @@ class SqlGuildStore:
             marked = await connection.execute(select(REMOVED_GUILDS).where(REMOVED_GUILDS.c.guild_id == guild_id))
             if marked.first() is None:
                 await connection.execute(_mark(guild_id, at))
+                await cancel_runs_of_guilds(connection, (guild_id,), at)
 
         await self._change(mark)
 
@@ -359,16 +369,22 @@ class SqlGuildStore:
             marked = set((await connection.execute(select(REMOVED_GUILDS.c.guild_id))).scalars())
             for guild_id in marked & here:
                 await connection.execute(delete(REMOVED_GUILDS).where(REMOVED_GUILDS.c.guild_id == guild_id))
-            for guild_id in await _with_data(connection) - marked - here:
+            gone = await _with_data(connection) - marked - here
+            for guild_id in gone:
                 await connection.execute(_mark(guild_id, at))
+            await cancel_runs_of_guilds(connection, sorted(gone), at)
 
         await self._change(compare)
         self._reconciled.set()
 
     async def purge(self, now: datetime) -> None:
         """See ``GuildStore``."""
-        old = delete(GUILD_CHANGES).where(GUILD_CHANGES.c.at < (now - KEEP_CHANGES).timestamp())
-        await self._change(lambda connection: connection.execute(old))
+
+        async def forget_changes(connection: AsyncConnection) -> None:
+            for table in (GUILD_CHANGES, SUBSCRIPTION_CHANGES):
+                await connection.execute(delete(table).where(table.c.at < (now - KEEP_CHANGES).timestamp()))
+
+        await self._change(forget_changes)
         long_gone = select(REMOVED_GUILDS.c.guild_id).where(
             REMOVED_GUILDS.c.removed_at < (now - KEEP_REMOVED).timestamp()
         )
@@ -391,6 +407,7 @@ class SqlGuildStore:
         for table in (GUILD_SETTINGS, GUILD_CHANGES, REMOVED_GUILDS):
             await connection.execute(delete(table).where(table.c.guild_id == guild_id))
         await connection.execute(delete(ANSWERS).where(ANSWERS.c.tenant == str(guild_id)))
+        await delete_digests(connection, guild_id)
 
     async def _change(
         self,
@@ -662,6 +679,7 @@ async def _with_data(connection: AsyncConnection) -> set[int]:
         for guild_id in (await connection.execute(select(column).distinct())).scalars()
     }
     tenants = (await connection.execute(select(ANSWERS.c.tenant).distinct())).scalars()
+    found |= await guilds_with_digests(connection)
     return found - {_NO_GUILD} | {int(tenant) for tenant in tenants if tenant.isdecimal()}
 
 
