@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from agents.events import SourceRequest
 from agents.signal import UnitInterval
+from bot import cron
 from bot.guild_settings import MOST_SIGNALS, time_zones
 
 MOST_SUBSCRIPTIONS = 25
@@ -36,6 +37,7 @@ ClockTime = Annotated[str, AfterValidator(_clock_time)]
 """``HH:MM``, 24 hours."""
 Zone = Annotated[str, AfterValidator(_zone)]
 """An IANA time zone's name, as the database spells it."""
+CronExpression = Annotated[str, Field(max_length=100), AfterValidator(cron.checked)]
 
 
 class _Value(BaseModel):
@@ -71,8 +73,8 @@ class Schedule(_Value):
     """Daily: the local time. Hourly: its minutes count."""
     days: tuple[int, ...] = ()
     """Daily: on which weekdays, Monday 0 to Sunday 6, sorted; empty: on all."""
-    cron: str | None = Field(default=None, max_length=100)
-    """Five fields; at most one run per 15 minutes (see ``bot.schedule``)."""
+    cron: CronExpression | None = None
+    """Five fields; at most one run per 15 minutes."""
     timezone: Zone = "UTC"
     quiet: QuietHours | None = None
 
