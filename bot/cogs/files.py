@@ -21,6 +21,8 @@ class UploadRefused(Exception):
 
 async def download(file: discord.Attachment, most_bytes: int) -> bytes:
     """What was uploaded; what is larger is not fetched. Raises ``UploadRefused``."""
+    if not isinstance(file, discord.Attachment):  # the client makes something else of one that Discord did not send
+        raise UploadRefused("There is no file with it. Upload one.")
     if file.size > most_bytes:
         raise UploadRefused(f"The file has {file.size / 1024:,.0f} kB; at most {most_bytes / 1024:,.0f} kB are read.")
     try:
