@@ -159,8 +159,7 @@ class LocalDiscord:
         self._registry.clear()
         self.faults.clear()
         self.limits.reset()
-        self._pipeline.requests.clear()
-        self._pipeline.violations.clear()
+        self._pipeline.forget()
 
     # -- addresses
 
@@ -328,8 +327,13 @@ class LocalDiscord:
 
     @property
     def violations(self) -> list[Violation]:
-        """Rules that requests' bodies broke; clear the list to start over."""
+        """Rules that requests' bodies broke, the first thousand; clear the list to start over."""
         return self._pipeline.violations
+
+    @property
+    def violation_count(self) -> int:
+        """How many there were since the start or the last ``reset``, also those that are not kept."""
+        return self._pipeline.violation_count
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear of everything that happens, at once; the returned function ends it."""

@@ -55,15 +55,15 @@ def merge(signals: Iterable[Signal]) -> list[Signal]:
     return [combine([ordered[place] for place in story]) for story in stories(read(ordered))]
 
 
-def combine(story: Sequence[Signal]) -> Signal:
-    """The first of a story's signals, with the others in ``also_in`` (at most 20, in their order)."""
+def combine(story: Sequence[Signal], **changes: object) -> Signal:
+    """The first of a story's signals, with the others in ``also_in`` (at most 20, in their order) and ``changes``."""
     lead = story[0]
-    if len(story) == 1:
-        return lead
-    return lead.model_copy(update={"also_in": also_in(story), "nsfw": any(signal.nsfw for signal in story)})
+    if len(story) > 1:
+        changes |= {"also_in": _also_in(story), "nsfw": any(signal.nsfw for signal in story)}
+    return lead.model_copy(update=changes) if changes else lead
 
 
-def also_in(story: Sequence[Signal]) -> tuple[AlsoIn, ...]:
+def _also_in(story: Sequence[Signal]) -> tuple[AlsoIn, ...]:
     """Where else the first of a story's signals is, each place once."""
     lead = story[0]
     seen = {(lead.source, lead.discussion_url or lead.url)}

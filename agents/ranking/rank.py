@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.events import Filters
-from agents.ranking.duplicates import also_in, stories
+from agents.ranking.duplicates import combine, stories
 from agents.ranking.filters import Phrases, apply
 from agents.ranking.reading import Reading, read, terms
 from agents.ranking.score import Assessed, assess
@@ -80,12 +80,7 @@ class _Story:
     def signal(self) -> Signal:
         """One copy per story shown: copies cost more than the arithmetic."""
         lead = self.members[0]
-        update: dict[str, object] = {"score": lead.score, "parts": lead.parts}
-        if len(self.members) > 1:
-            signals = [member.reading.signal for member in self.members]
-            update["also_in"] = also_in(signals)
-            update["nsfw"] = any(signal.nsfw for signal in signals)
-        return lead.reading.signal.model_copy(update=update)
+        return combine([member.reading.signal for member in self.members], score=lead.score, parts=lead.parts)
 
 
 def rank(

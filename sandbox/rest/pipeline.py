@@ -25,6 +25,7 @@ MAX_BODY_BYTES = 26 * 1024 * 1024
 
 REQUESTS_KEPT = 5_000
 VIOLATIONS_KEPT = 1_000
+"""The first ones: what broke a rule first explains what followed."""
 
 _BEFORE = (FaultKind.STATUS, FaultKind.DROP_BEFORE, FaultKind.HANG, FaultKind.GARBAGE, FaultKind.RATE_LIMIT)
 
@@ -64,6 +65,8 @@ class Pipeline:
     ) -> None:
         self.requests: deque[RequestRecord] = deque(maxlen=REQUESTS_KEPT)
         self.violations: list[Violation] = []
+        self.violation_count = 0
+        """Of all, also those that are not kept."""
         self.token = token
         self._backend = backend
         self._limits = limits
@@ -71,6 +74,12 @@ class Pipeline:
         self._openapi = openapi
         self._router = Router()
         self._closed = asyncio.Event()
+
+    def forget(self) -> None:
+        """Start over with requests and violations."""
+        self.requests.clear()
+        self.violations.clear()
+        self.violation_count = 0
 
     def close(self) -> None:
         """End the requests that hang."""
@@ -153,6 +162,7 @@ class Pipeline:
         for field in fields:
             name = ".".join(map(str, field.path))
             violation = Violation(call.method, call.path, by, name, field.code, field.message, call.body)
+            self.violation_count += 1
             if len(self.violations) < VIOLATIONS_KEPT:
                 self.violations.append(violation)
             self._backend.activity.tell("violation", violation)

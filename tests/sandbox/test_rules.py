@@ -220,6 +220,19 @@ async def test_what_breaks_a_rule_is_refused_and_noted(rest: Rest, local: LocalD
     assert not place.channel.messages
 
 
+async def test_of_what_breaks_rules_the_first_are_kept_and_all_are_counted(
+    rest: Rest, local: LocalDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.rest.pipeline.VIOLATIONS_KEPT", 2)
+    place = settle(local)
+    for length in (2001, 2002, 2003, 2004):
+        await rest.post(place.channel, content="x" * length)
+    assert [len(violation.body["content"]) for violation in local.violations] == [2001, 2002]
+    assert local.violation_count == 4
+    local.reset()
+    assert (local.violations, local.violation_count) == ([], 0)
+
+
 async def test_what_keeps_the_rules_passes(rest: Rest, local: LocalDiscord) -> None:
     place = settle(local)
     for body in FITS:
