@@ -106,7 +106,7 @@ class SignalsRequested(Event):
     sources: tuple[SourceRequest, ...] = (SourceRequest(name="reddit"),)
     query: str | None = Field(default=None, max_length=200)
     timeframe: Timeframe = Timeframe.DAY
-    limit: int = Field(default=10, ge=1, le=100)
+    limit: int = Field(default=10, ge=1, le=1000)
     min_score: UnitInterval = 0.0
     filters: Filters = Filters()
     max_age_s: float | None = Field(default=None, ge=0)
@@ -153,13 +153,19 @@ class SignalsResponse(Event):
 class WorkflowStarted(Event):
     """A workflow begins: digests are made from it, and agents may discover unasked."""
 
-    workflow_id: str = Field(default_factory=new_id)
+    workflow_id: str = Field(default_factory=new_id, min_length=1, max_length=100)
     auto_discovery: bool = False
+    """Whether agents discover unasked: in ``reddit`` and ``twitter`` unless sources are named."""
     digests: bool = True
-    sources: tuple[SourceRequest, ...] = ()
+    """Whether the bot makes digests."""
+    sources: tuple[SourceRequest, ...] = Field(default=(), max_length=20)
+    """Asked instead of those that a digest has; empty: each its own."""
     query: str | None = Field(default=None, max_length=200)
-    guild_ids: tuple[str, ...] = ()
-    subscription_ids: tuple[str, ...] = ()
+    """Asked instead of the one that a digest has; None: each its own."""
+    guild_ids: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Whose digests are made, unless single ones are named; empty: those of all."""
+    subscription_ids: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Exactly these digests are made; empty: every active one."""
 
 
 class WorkflowFinished(Event):

@@ -35,6 +35,7 @@ class Timeframe(StrEnum):
     HOUR = "1h"
     SIX_HOURS = "6h"
     DAY = "24h"
+    TWO_DAYS = "48h"
     WEEK = "7d"
     MONTH = "30d"
 
@@ -53,6 +54,7 @@ _LENGTHS = {
     Timeframe.HOUR: timedelta(hours=1),
     Timeframe.SIX_HOURS: timedelta(hours=6),
     Timeframe.DAY: timedelta(hours=24),
+    Timeframe.TWO_DAYS: timedelta(hours=48),
     Timeframe.WEEK: timedelta(days=7),
     Timeframe.MONTH: timedelta(days=30),
 }
@@ -60,6 +62,7 @@ _LABELS = {
     Timeframe.HOUR: "last hour",
     Timeframe.SIX_HOURS: "last 6 hours",
     Timeframe.DAY: "last 24 hours",
+    Timeframe.TWO_DAYS: "last 2 days",
     Timeframe.WEEK: "last 7 days",
     Timeframe.MONTH: "last 30 days",
 }

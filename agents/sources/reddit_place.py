@@ -17,6 +17,7 @@ _WINDOWS = {
     Timeframe.HOUR: "hour",
     Timeframe.SIX_HOURS: "day",
     Timeframe.DAY: "day",
+    Timeframe.TWO_DAYS: "week",
     Timeframe.WEEK: "week",
     Timeframe.MONTH: "month",
 }

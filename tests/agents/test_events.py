@@ -96,7 +96,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         sources=SOURCES,
         query=maybe(TEXT),
         timeframe=st.sampled_from(Timeframe),
-        limit=st.integers(1, 100),
+        limit=st.integers(1, 1000),
         min_score=UNIT,
         filters=built(Filters, nsfw=st.booleans(), muted=several(TEXT)),
         max_age_s=maybe(SECONDS),
@@ -124,7 +124,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     WorkflowStarted: built(
         WorkflowStarted,
         **ENVELOPE,
-        workflow_id=TEXT,
+        workflow_id=st.text(min_size=1, max_size=12),
         auto_discovery=st.booleans(),
         digests=st.booleans(),
         sources=SOURCES,
@@ -226,7 +226,7 @@ def test_moments_that_utc_cannot_hold_are_refused_like_any_other_wrong_value(tex
     "wrong",
     [
         {"limit": 0},
-        {"limit": 101},
+        {"limit": 1001},
         {"query": "x" * 201},
         {"timeframe": "2h"},
         {"min_score": 1.5},

@@ -49,7 +49,7 @@ async def test_every_subcommand_takes_query_timeframe_and_limit(scene: Scene) ->
         assert options["query"]["type"] == STRING
         assert options["query"]["max_length"] == 200
         frames = options["timeframe"]["choices"]
-        assert [frame["value"] for frame in frames] == [*Timeframe] == ["1h", "6h", "24h", "7d", "30d"]
+        assert [frame["value"] for frame in frames] == [*Timeframe] == ["1h", "6h", "24h", "48h", "7d", "30d"]
         assert [frame["name"] for frame in frames] == [*Timeframe]
         limit = options["limit"]
         assert (limit["type"], limit["min_value"], limit["max_value"]) == (INTEGER, 1, 25)

@@ -123,6 +123,16 @@ async def test_the_listing_follows_the_question(
     assert page.params.get("q") == query
 
 
+@pytest.mark.parametrize("timeframe", Timeframe)
+async def test_reddit_s_own_window_holds_every_timeframe(timeframe: Timeframe) -> None:
+    days = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30}
+    fetch = serving(post())
+    await source().scan(question("async", timeframe=timeframe), fetch)
+    (page,) = pages(fetch)
+    holding = [name for name, length in days.items() if timedelta(days=length) >= timeframe.delta]
+    assert page.params["t"] == holding[0]
+
+
 async def test_the_token_is_kept_and_renewed_before_it_ends() -> None:
     clock = Clock()
     reddit = source(clock)
