@@ -85,6 +85,8 @@ class Select:
     chosen: tuple[int, ...] = ()
     least: int = 1
     most: int = 1
+    channel_types: tuple[int, ...] = ()
+    """Which channels are offered, by Discord's numbers; empty: all."""
 
     def payload(self) -> dict[str, object]:
         """As Discord's API takes it."""
@@ -100,6 +102,8 @@ class Select:
         elif self.chosen:
             of_type = "role" if self.kind is SelectKind.ROLE else "channel"
             body["default_values"] = [{"id": str(one), "type": of_type} for one in self.chosen]
+        if self.channel_types:
+            body["channel_types"] = list(self.channel_types)
         return body
 
 
