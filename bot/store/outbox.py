@@ -19,6 +19,8 @@ from bot.subscription import Subscription
 KEEP_SEEN = timedelta(days=30)
 KEEP_HISTORY = timedelta(days=30)
 """Of finished workflows with their runs and parts."""
+SCHEDULE_LEASE = "schedule"
+"""Who holds it may call ``accept_due``."""
 
 
 def nonce_of(workflow_id: str, subscription_id: str, number: int) -> str:
@@ -206,7 +208,7 @@ class Outbox(Protocol):
     ) -> Accepted | None:
         """Write a workflow of the schedule down and move the next runs of its subscriptions (by id), together.
 
-        None, and nothing written, when ``owner`` does not hold the lease ``schedule`` or none of them is due now.
+        None, and nothing written, when ``owner`` does not hold ``SCHEDULE_LEASE`` or none of them is due now.
         """
         ...
 

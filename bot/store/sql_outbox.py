@@ -33,6 +33,7 @@ from bot.store.digest_data import LEFT_GUILDS, UNDER_WAY, in_pieces
 from bot.store.group_commit import GroupCommit
 from bot.store.outbox import (
     KEEP_HISTORY,
+    SCHEDULE_LEASE,
     Accepted,
     Origin,
     Part,
@@ -49,7 +50,6 @@ from bot.store.schema import LEASES, PARTS, RUNS, SERVED_GUILDS, SUBSCRIPTIONS, 
 from bot.store.sql_subscriptions import move_due
 from bot.subscription import State
 
-SCHEDULE_LEASE = "schedule"
 KEEP_WEBHOOKS = timedelta(days=7)
 _LINED_UP = 200
 _LINE_UP_S = 0.5
