@@ -98,26 +98,35 @@ function file({ file: media, name, size, spoiler: covered }, message) {
 // -- what can be pressed
 
 function button(component, message, context) {
-  const { style, label, emoji, url, custom_id, disabled } = component;
+  const { style, label, emoji, url, disabled } = component;
   const words = [
     emoji ? h("span", { class: "button-emoji", "aria-hidden": label ? "true" : null }, emoji.id ? `:${emoji.name}:` : emoji.name) : null,
     label ? h("span", { class: "button-label" }, label) : null,
   ];
   const look = { class: "button", "data-style": STYLES.get(style) ?? "secondary" };
   if (style === LINK && !disabled) {
-    return link(url, { ...look, "data-key": `link:${component.id ?? label}` }, ...words, h("span", { class: "button-away", "aria-hidden": "true" }, "↗"));
+    return link(url, { ...look, "data-key": keyOf(component) }, ...words, h("span", { class: "button-away", "aria-hidden": "true" }, "↗"));
   }
   if (style === PREMIUM) words.push(h("span", { class: "button-label" }, "Buy"));
-  const element = h("button", { ...look, type: "button", "data-key": custom_id, disabled: disabled || style === PREMIUM || style === LINK }, ...words);
+  const element = h("button", { ...look, type: "button", "data-key": keyOf(component), disabled: disabled || style === PREMIUM || style === LINK }, ...words);
   element.addEventListener("click", () => press(element, message, component, undefined, context));
   return element;
 }
 
 function select(component, message, context) {
   const menu = createSelect(component, context, {
+    key: keyOf(component),
     commit: (values) => press(menu.element, message, component, values, context),
   });
   return menu.element;
+}
+
+/**
+ * What a person takes for the same control after an edit: the same kind with the same words. Custom ids will not do,
+ * since bots keep what holds at the moment in them.
+ */
+function keyOf({ type, label, emoji, placeholder, custom_id }) {
+  return `${type}:${label || placeholder || emoji?.name || custom_id}`;
 }
 
 /** Tell the application, and show how it went: pending until it has acknowledged, failed if it does not. */

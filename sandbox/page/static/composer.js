@@ -24,7 +24,9 @@ export function mountComposer(container, context) {
 
 class Composer {
   #context;
-  #all = [];
+  #place;
+  #commands;
+  #all;
   #drafts = new Map();
   #busy = false;
   #text;
@@ -36,8 +38,7 @@ class Composer {
   #box;
 
   constructor(context) {
-    this.#context = context;
-    this.#all = sendable(context.commands ?? []);
+    this.#take(context);
     this.#text = new TextField({
       list: this.#list,
       context: () => this.#context,
@@ -61,18 +62,24 @@ class Composer {
   }
 
   setContext(context) {
-    const before = this.#context;
-    const elsewhere = placeOf(before) !== placeOf(context);
-    if (elsewhere) this.#drafts.set(placeOf(before), this.#text.value);
-    this.#context = context;
-    if (before.commands !== context.commands) this.#all = sendable(context.commands ?? []);
-    if (elsewhere) {
+    const before = this.#place;
+    this.#take(context);
+    if (this.#place !== before) {
+      this.#drafts.set(before, this.#text.value);
       this.#say("");
-      this.#leaveCommand(this.#drafts.get(placeOf(context)) ?? "", { focus: false });
+      this.#leaveCommand(this.#drafts.get(this.#place) ?? "", { focus: false });
     } else if (this.#command !== null && !this.#all.some((leaf) => isSame(leaf, this.#command.leaf))) {
       this.#leaveCommand("", { focus: this.#hasFocus });
     }
     this.#show();
+  }
+
+  /** The context may be the object that it was, changed. */
+  #take(context) {
+    this.#context = context;
+    this.#place = `${context.channel?.id} ${context.me?.id}`;
+    if (this.#commands !== context.commands) this.#all = sendable(context.commands ?? []);
+    this.#commands = context.commands;
   }
 
   focus() {
@@ -199,10 +206,6 @@ class Composer {
     }
     onDone();
   }
-}
-
-function placeOf({ channel, me }) {
-  return `${channel?.id} ${me?.id}`;
 }
 
 function isSame(one, other) {
@@ -460,6 +463,7 @@ class CommandLine {
       onText: (text) => this.#cutFrom(field, text),
       onStep: (step) => this.#step(field, step),
       onRemove: () => this.#remove(field),
+      onLeave: () => this.#onLeave(""),
       onSend: this.#onSend,
       onChange: this.#onChange,
     });
@@ -594,6 +598,7 @@ class OptionField {
   #onText;
   #onStep;
   #onRemove;
+  #onLeave;
   #onSend;
   #onChange;
   #picked = null;
@@ -603,7 +608,7 @@ class OptionField {
   #input;
   #error = h("span", { class: "option-error", id: newId("problem") });
 
-  constructor(option, leaf, { list, context, others, onText, onStep, onRemove, onSend, onChange }) {
+  constructor(option, leaf, { list, context, others, onText, onStep, onRemove, onLeave, onSend, onChange }) {
     this.option = option;
     this.#leaf = leaf;
     this.#list = list;
@@ -612,6 +617,7 @@ class OptionField {
     this.#onText = onText;
     this.#onStep = onStep;
     this.#onRemove = onRemove;
+    this.#onLeave = onLeave;
     this.#onSend = onSend;
     this.#onChange = onChange;
     this.#input = option.type === ATTACHMENT ? this.#fileButton() : this.#textInput();
@@ -801,6 +807,7 @@ class OptionField {
     else if (key === "Enter") this.#onSend();
     else if (key === "Tab" && !event.shiftKey) this.#onStep(1);
     else if (key === "Escape" && listed) this.#list.hide();
+    else if (key === "Escape") this.#onLeave();
     else if (key === "Backspace" && this.isEmpty) this.#onRemove();
     else if (key === "Backspace" && this.#file !== null) this.#forgetFile();
     else if (key === "ArrowLeft" && start === 0 && end === 0) this.#onStep(-1);

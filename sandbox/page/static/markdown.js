@@ -16,7 +16,7 @@ const MARKS = new Map([
 ]);
 const NEXT = /[\\`*_~|<[@]|https?:\/\//g;
 const ESCAPED = /\\([^0-9A-Za-z\s])/y;
-const BARE_LINK = /https?:\/\/[^\s<]+/y;
+const BARE_LINK = /https?:\/\/[^\s<\]]+/y;
 const TARGET = /\(\s*<?(https?:\/\/(?:\([^\s()<>]*\)|[^\s()<>])+)>?(?:\s+(?:"([^"\n]*)"|'([^'\n]*)'))?\s*\)/y;
 const EVERYONE = /@(?:everyone|here)\b/y;
 const ANGLED = [

@@ -114,14 +114,12 @@ function body(message, context, flags) {
   if (message.loading || flags & LOADING) return [thinking(message)];
   const second = Boolean(flags & COMPONENTS_V2);
   const embeds = flags & SUPPRESS_EMBEDS ? [] : (message.embeds ?? []);
-  const parts = [
-    message.content ? content(message, context) : null,
+  return [
+    message.content || message.edited_timestamp ? content(message, context) : null,
     ...(second ? [] : attachments(message, embeds)),
     ...embeds.map((embed) => renderEmbed(embed, message, context)),
     message.components?.length ? componentsOf(message, context, second) : null,
   ];
-  if (message.edited_timestamp && !message.content) parts.push(h("div", {}, edited(message, context)));
-  return parts;
 }
 
 function thinking(message) {
@@ -130,7 +128,7 @@ function thinking(message) {
 }
 
 function content(message, context) {
-  const element = h("div", { class: "message-content md" }, renderMarkdown(message.content, context, { everyone: Boolean(message.mention_everyone) }));
+  const element = h("div", { class: "message-content md" }, renderMarkdown(message.content ?? "", context, { everyone: Boolean(message.mention_everyone) }));
   if (message.edited_timestamp) {
     const last = element.lastElementChild;
     const line = last?.classList.contains("md-p") ? last : element;

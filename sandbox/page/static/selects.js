@@ -17,10 +17,11 @@ export const SELECT_TYPES = [STRING, ...KINDS.keys()];
 
 /**
  * A menu for the component. `label` names it where the component's placeholder does not; `commit(values)` is called
- * when a choice is complete: at once for one of one, when the list closes for one of several.
+ * when a choice is complete: at once for one of one, when the list closes for one of several. `key` is its
+ * `data-key`.
  * Gives `{element, input, values()}`; while `element` has `data-state="pending"` nothing can be chosen.
  */
-export function createSelect(component, context, { label = null, commit = () => {}, required = null } = {}) {
+export function createSelect(component, context, { label = null, key = component.custom_id, commit = () => {}, required = null } = {}) {
   const least = component.min_values ?? 1;
   const most = component.max_values ?? 1;
   const multiple = most > 1;
@@ -46,7 +47,7 @@ export function createSelect(component, context, { label = null, commit = () => 
     "aria-expanded": "false",
     "aria-required": required ? "true" : null,
     "aria-describedby": chips.id,
-    "data-key": component.custom_id,
+    "data-key": key,
     disabled: component.disabled,
   });
   const clear = h("button", { class: "select-clear", type: "button", tabindex: "-1", "aria-label": "Clear" }, "×");
@@ -124,17 +125,17 @@ export function createSelect(component, context, { label = null, commit = () => 
   });
   input.addEventListener("blur", () => finish());
   input.addEventListener("keydown", (event) => {
-    const { key } = event;
-    if (key === "ArrowDown" || key === "ArrowUp") {
-      if (list.open) list.move(key === "ArrowDown" ? 1 : -1);
+    const pressed = event.key;
+    if (pressed === "ArrowDown" || pressed === "ArrowUp") {
+      if (list.open) list.move(pressed === "ArrowDown" ? 1 : -1);
       else open();
-    } else if (key === "Enter") {
+    } else if (pressed === "Enter") {
       if (list.open && list.active !== null) pick(list.active);
       else if (list.open) finish();
       else open();
-    } else if (key === "Escape" && list.open) {
+    } else if (pressed === "Escape" && list.open) {
       cancel();
-    } else if (key === "Backspace" && multiple && input.value === "" && chosen.size > 0) {
+    } else if (pressed === "Backspace" && multiple && input.value === "" && chosen.size > 0) {
       if (!list.open) open();
       pick([...chosen.values()].at(-1));
     } else {

@@ -20,6 +20,7 @@ from sandbox.page.server import Page
 from sandbox.page.stage import Stage, set_up
 from sandbox.server import LocalDiscord
 from sandbox.upstreams import Behaviour
+from tests.sandbox.page.harness import harness, harness_url, window  # noqa: F401 - fixtures
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -87,4 +88,3 @@ async def scene() -> AsyncIterator[Scene]:
         controls = Controls(discord, sources, Bot(BotState.RUNNING))
         async with Page(discord, stage, controls) as page:
             yield Scene(discord, stage, controls, page)
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ class Harness:
             "channel": channels[0],
             **{name: CAPTURED[name] for name in ("channels", "roles", "users", "commands")},
         }
-        await self.tab.wait_for_function("window.harness !== undefined")
         await self.tab.evaluate("given => harness.begin(given)", known | more)
 
     async def draw(self, *messages: dict[str, Any], **options: Any) -> None:
@@ -51,6 +51,10 @@ class Harness:
     async def answer(self, **answers: Any) -> None:
         """What callbacks give from now on; see harness.js."""
         await self.tab.evaluate("given => Object.assign(harness.answers, given)", answers)
+
+    async def release(self, index: int | None = None) -> None:
+        """Let held callbacks go on."""
+        await self.tab.evaluate("index => harness.release(index)", index)
 
     async def calls(self, name: str) -> list[list[Any]]:
         """What a callback was given, each time."""
@@ -75,21 +79,38 @@ async def harness_url() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def harness(browser: Browser, harness_url: str) -> AsyncIterator[Harness]:
-    """A window of its own; nothing may go wrong in it, be refused by the policy, or be asked of another machine."""
-    context = await browser.new_context(
-        viewport={"width": 1000, "height": 800}, locale="en-GB", timezone_id="Europe/London"
-    )
-    wrong: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window with the modules loaded, and what went wrong in it."""
+
+    tab: Tab
+    wrong: list[str]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def window(browser: Browser, harness_url: str) -> AsyncIterator[Window]:
+    """The one window of all tests of the modules."""
+    context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
     tab = await context.new_page()
     tab.set_default_timeout(PATIENCE_MS)
+    wrong: list[str] = []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("console", lambda line: wrong.append(line.text) if line.type in {"error", "warning"} else None)
     tab.on("request", lambda request: None if request.url.startswith(harness_url) else wrong.append(request.url))
     await tab.goto(harness_url)
-    made = Harness(tab)
+    await tab.wait_for_function("window.harness !== undefined")
+    yield Window(tab, wrong)
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def harness(window: Window) -> AsyncIterator[Harness]:
+    """The window, empty; nothing may go wrong in it, be refused by the policy, or be asked of another machine."""
+    await window.tab.set_viewport_size({"width": 1000, "height": 800})
+    await window.tab.evaluate("harness.clear()")
+    await window.tab.mouse.move(0, 0)
+    made = Harness(window.tab)
     await made.begin()
     yield made
-    await context.close()
+    wrong, window.wrong[:] = list(window.wrong), []
     assert wrong == []

@@ -52,7 +52,9 @@ def link_button(label: str, url: str) -> dict[str, Any]:
 
 def select(kind: int = 3, custom_id: str = "menu", **more: Any) -> dict[str, Any]:
     """A menu; of texts with three options."""
-    options = [{"label": name.title(), "value": name, "description": f"All of {name}"} for name in ("red", "green", "blue")]
+    options = [
+        {"label": name.title(), "value": name, "description": f"All of {name}"} for name in ("red", "green", "blue")
+    ]
     return {"type": kind, "custom_id": custom_id} | ({"options": options} if kind == 3 else {}) | more
 
 
@@ -83,7 +85,7 @@ FULL_EMBED = {
 
 SECOND = message(
     flags=COMPONENTS_V2,
-    attachments=[{"id": "9", "filename": "notes.txt", "size": 2048, "url": "/files/9/notes.txt", "content_type": "text/plain"}],
+    attachments=[{"id": "9", "filename": "notes.txt", "size": 2048, "url": "/files/9/notes.txt"}],
     components=[
         text("# A heading\nOutside of the container"),
         {
@@ -99,7 +101,7 @@ SECOND = message(
                 {
                     "type": 9,
                     "components": [text("With a thumbnail")],
-                    "accessory": {"type": 11, "media": {"url": "https://example.com/t.png"}, "description": "A small one"},
+                    "accessory": {"type": 11, "media": {"url": "https://a.example/t.png"}, "description": "Small"},
                 },
                 {"type": 12, "items": [{"media": {"url": "https://example.com/a.png"}, "description": "First"}]},
                 {"type": 13, "file": {"url": "attachment://notes.txt"}},
