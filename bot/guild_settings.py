@@ -572,11 +572,11 @@ def _split(text: str, separators: str = r"[,\n]+") -> list[str]:
 
 
 def _list(text: str, each: Callable[[str], Any] = str, separators: str = r"[,\n]+") -> tuple[Any, ...]:
-    if text.lower() == "none":
-        return ()
     parts = _split(text, separators)
     if not parts:
         raise _NotOfThisKind
+    if {part.lower() for part in parts} == {"none"}:
+        return ()
     return tuple(each(part) for part in parts)
 
 

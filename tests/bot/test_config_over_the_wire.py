@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agents.signal import Timeframe
 from bot.guild_settings import DEFAULTS, GuildSettings, settings_of
 from bot.store.errors import SaveUnknown
 from sandbox import wire
@@ -658,6 +659,59 @@ async def test_after_a_restart_an_import_is_over_and_history_still_turns(start: 
 # -- buttons pressed by others, elsewhere, twice, forged
 
 
+async def every_control(scene: Scene, root: User) -> list[tuple[Message, str]]:
+    """Each button and menu there is that shows, changes or deletes something of a server."""
+    await spare_gone(scene, root)
+    for limit in range(11, 18):
+        await config(scene, f"set setting:limit value:{limit}", root)
+    panel = await answer_of(scene, "panel shared:true", root)
+    menu = panel.components[0]["components"][0]["custom_id"]
+    await scene.local.select(root, panel, menu, ["limit"])
+    await until(lambda: len(panel.components) > 1)
+    history, offered = await answer_of(scene, "history", root), await offer(scene, root)
+    deleting = await (await scene.type("/privacy delete", root)).wait_message()
+    messages = (panel, history, offered, deleting)
+    found = [(one, item["custom_id"]) for one in messages for row in one.components for item in row["components"]]
+    version = (await scene.parts.guilds.get(scene.guild.id)).version
+    return [*found, (history, f"c1:undo:{scene.guild.id}:{version}.{version}")]
+
+
+async def test_whoever_may_not_and_wherever_they_do_not_belong_controls_do_nothing(scene: Scene, root: User) -> None:
+    controls = await every_control(scene, root)
+    assert {custom_id.split(":")[1] for _, custom_id in controls} == {
+        *("pick", "edit", "default", "history", "apply", "discard", "undo", "guild")
+    }
+    before = await scene.parts.guilds.get(scene.guild.id)
+    texts = [text_of(message) for message, _ in controls]
+    other = scene.local.add_guild("Other", owner=root)  # the gateway may not have told of it yet
+    powerless = {**wire.member(scene.guild.members[root.id]), "permissions": "0"}
+    refusals = ("Only for admins", "another server", "Only in a server", "Only who uploaded")
+    for message, custom_id in controls:
+        for more in (
+            {"user": scene.ada},
+            {"user": root, "member": powerless},
+            {"user": root, "channel": other.first_text_channel()},
+            {"user": root, "channel": scene.local.dm(root)},
+        ):
+            user: Any = more.pop("user")
+            said = await told(scene, await scene.press(message, custom_id, user, forge=True, **more))
+            assert any(refusal in said for refusal in refusals), (custom_id, said)
+    assert await scene.parts.guilds.get(scene.guild.id) == before
+    assert [text_of(message) for message, _ in controls] == texts
+
+
+async def test_a_control_pressed_twice_at_once_acts_once_and_answers_both_times(scene: Scene, root: User) -> None:
+    offered = await offer(scene, root)
+    button = custom_ids(offered)["Import"]
+    presses = [await scene.local.click(root, offered, button, forge=True) for _ in range(2)]
+    for pressed in presses:
+        assert await pressed.wait_acknowledged()
+    await until(lambda: stored(scene) == GuildSettings(limit=5, nsfw=True))
+    await until(lambda: text_of(offered) and not offered.components)
+    assert [callbacks(scene, pressed) for pressed in presses] == [1, 1]
+    assert len(await scene.parts.guilds.history(scene.guild.id, 10)) == 1
+
+
 @pytest.fixture
 async def history(scene: Scene, root: User) -> Message:
     """Two pages of changes."""
@@ -765,7 +819,8 @@ async def test_names_and_known_values_are_suggested(scene: Scene, root: User) ->
     assert "feeds" not in await names(scene, root, "/config set setting:")
     assert "feeds" in await names(scene, root, "/config show setting:")
     assert await names(scene, root, "/config set setting:tim") == ["timeframe", "time_zone"]
-    assert await names(scene, root, "/config set setting:timeframe value:") == ["24h", "1h", "6h", "7d", "30d"]
+    frames = ["24h", *(frame for frame in Timeframe if frame != "24h")]
+    assert await names(scene, root, "/config set setting:timeframe value:") == frames, "first what holds"
     assert "Europe/Berlin" in await names(scene, root, "/config set setting:time_zone value:berl")
     assert len(await names(scene, root, "/config set setting:time_zone value:e")) == 25
     assert await names(scene, root, "/config set setting:nsfw value:o") == ["off", "on"]

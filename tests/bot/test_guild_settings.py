@@ -81,6 +81,7 @@ def test_every_setting_can_be_shown_has_a_line_of_help_and_a_range() -> None:
         ("min_score", "1", 1.0),
         ("subreddits", "r/Python, /r/rust python", ("python", "rust")),
         ("subreddits", "none", ()),
+        ("mute", "none, NONE", ()),
         ("raise", "C++,  price   of oil \n AT&T, c++", ("C++", "price of oil", "AT&T")),
         ("mute", "میخواهم, 東京", ("میخواهم", "東京")),
         ("private_answers", "yes", True),
