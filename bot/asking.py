@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agents.errors import InvalidOption, NotConfigured, UnknownSource, UsageError
 from agents.events import Filters, Requester, SignalsRequested, SourceRequest, utc_now
@@ -169,20 +169,38 @@ class Asking:
             ticket.release()
 
     def _request(self, question: Question, origin: Origin, settings: GuildSettings) -> SignalsRequested:
-        ttl_s = settings.cache_ttl_s
-        return SignalsRequested(
-            requester=Requester(kind="discord", tenant=origin.tenant),
-            sources=tuple(_with_usual_options(asked, settings) for asked in question.sources),
-            query=question.query,
-            timeframe=question.timeframe,
-            limit=question.limit,
-            min_score=settings.min_score,
-            filters=Filters(
-                nsfw=settings.nsfw and origin.age_restricted, muted=settings.muted, raised=settings.raised
-            ),
-            max_age_s=self._operator.cache_ttl_s if ttl_s is None else ttl_s,
+        return request_for(
+            question,
+            settings,
+            self._operator,
+            Requester(kind="discord", tenant=origin.tenant),
+            age_restricted=origin.age_restricted,
             deadline=utc_now() + timedelta(seconds=self._answer_timeout_s),
         )
+
+
+def request_for(
+    question: Question,
+    settings: GuildSettings,
+    operator: Operator,
+    requester: Requester,
+    *,
+    age_restricted: bool,
+    deadline: datetime,
+) -> SignalsRequested:
+    """The question with all that its server has settled; ``age_restricted``: where the answer will be seen."""
+    ttl_s = settings.cache_ttl_s
+    return SignalsRequested(
+        requester=requester,
+        sources=tuple(_with_usual_options(asked, settings) for asked in question.sources),
+        query=question.query,
+        timeframe=question.timeframe,
+        limit=question.limit,
+        min_score=settings.min_score,
+        filters=Filters(nsfw=settings.nsfw and age_restricted, muted=settings.muted, raised=settings.raised),
+        max_age_s=operator.cache_ttl_s if ttl_s is None else ttl_s,
+        deadline=deadline,
+    )
 
 
 def _with_usual_options(asked: SourceRequest, settings: GuildSettings) -> SourceRequest:
