@@ -234,9 +234,13 @@ class Configuring:
         if channel_id is None or not saved.changes:
             return
         card = cards.announcement(saved.admin.user_id, _command(saved.action), saved.changes)
+        await self.tell_log_channel(saved.admin.guild.id, channel_id, card)
+
+    async def tell_log_channel(self, guild_id: int, channel_id: int, card: Card) -> None:
+        """Post there what admins should know; that it cannot be told is logged only."""
         try:
             async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
-                await self._post(channel_id, str(saved.admin.guild.id), card)
+                await self._post(channel_id, str(guild_id), card)
         except PLACE_FAULTS as error:
             _log.warning("the log channel could not be told", channel_id=channel_id, error=type(error).__name__)
 

@@ -1,14 +1,13 @@
 """What all that configures a server has in common: check who, acknowledge, answer whatever goes wrong."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import discord
 
 from agents import telemetry
 from bot.cards.card import Card
-from bot.cards.custom_ids import ConfigControl
 from bot.configuring import Admin, Configuring, Saved
 from bot.delivery.places import Place, acknowledge
 from bot.failures import answer_failure
@@ -16,6 +15,20 @@ from bot.guild_settings import GuildSettings
 
 Draw = Callable[[Saved], Card]
 Work = Callable[[Admin], Awaitable[None]]
+
+
+class Control(Protocol):
+    """What was pressed: of whose settings or digests, and what it does."""
+
+    @property
+    def verb(self) -> str:
+        """What it does."""
+        ...
+
+    @property
+    def guild_id(self) -> int:
+        """The server's whose it is."""
+        ...
 
 
 class Admins:
@@ -39,7 +52,7 @@ class Admins:
     async def press(
         self,
         interaction: discord.Interaction,
-        control: ConfigControl,
+        control: Control,
         work: Callable[[Admin, Place], Awaitable[None]],
     ) -> None:
         """Promise to change the message that was pressed, then do the work; anything refused is told apart."""
@@ -52,7 +65,7 @@ class Admins:
 
         await self.serve(interaction, acknowledged, control)
 
-    async def serve(self, interaction: discord.Interaction, work: Work, control: ConfigControl | None = None) -> None:
+    async def serve(self, interaction: discord.Interaction, work: Work, control: Control | None = None) -> None:
         """Do it for somebody who may; whatever goes wrong is told privately, and nothing is changed then."""
         attributes = {"verb": control.verb if control else "command", "interaction_id": str(interaction.id)}
         with telemetry.span("config", attributes):

@@ -3,8 +3,7 @@
 All that it knows is in the ids of its controls, so that it works after a restart, for whoever may configure.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -15,15 +14,12 @@ from bot.cards import config as cards
 from bot.cards.card import Card
 from bot.cards.config import ValueChange
 from bot.cards.custom_ids import ConfigControl
+from bot.cogs import forms
 from bot.cogs.admins import Admins
 from bot.configuring import Admin, Overtaken, Saved
-from bot.delivery.places import ACKNOWLEDGE_TIMEOUT_S, Place, acknowledge
+from bot.delivery.places import Place, acknowledge
 from bot.failures import tell
-from bot.guild_settings import MOST_CHANNELS, SettingSpec
-
-_LONGEST_LABEL = 45
-_LONGEST_PLACEHOLDER = 100
-_INPUT = "value"
+from bot.guild_settings import SettingSpec
 
 
 class ConfigPanel:
@@ -54,7 +50,7 @@ class ConfigPanel:
         """A setting was chosen: show it with what changes it."""
 
         async def answer(admin: Admin, place: Place) -> None:
-            (field,) = _values(interaction) or ("",)
+            (field,) = forms.chosen(interaction) or ("",)
             await place.edit(self._card(admin, self._spec(field)))
 
         await self._admins.press(interaction, control, answer)
@@ -64,9 +60,9 @@ class ConfigPanel:
 
         async def answer(admin: Admin, place: Place) -> None:
             spec = self._unchanged(admin, control)
-            typed = _typed(interaction)
+            typed = forms.typed(interaction)
             if typed is None:
-                chosen = _values(interaction)
+                chosen = forms.chosen(interaction)
                 typed = ", ".join(chosen) if chosen else spec.typed(())
             await self._save(admin, place, spec, self._configuring.with_value(admin.settings, spec, typed))
 
@@ -90,9 +86,17 @@ class ConfigPanel:
             if len(now) > cards.LONGEST_FORM:
                 await tell(interaction, cards.form_too_long())
                 return
-            form = _form(spec, now, ConfigControl("put", admin.guild.id, control.detail))
-            async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
-                await interaction.response.send_modal(form)
+            await forms.open_form(
+                interaction,
+                str(ConfigControl("put", admin.guild.id, control.detail)),
+                title=f"Set {spec.name}",
+                label=spec.name,
+                help_line=spec.help,
+                placeholder=spec.range,
+                value=now,
+                longest=cards.LONGEST_FORM,
+                many_lines=len(now) > forms.LONGEST_PLACEHOLDER or isinstance(spec.default, tuple),
+            )
 
         await self._admins.serve(interaction, answer, control)
 
@@ -128,46 +132,3 @@ class ConfigPanel:
             now = spec.of(admin.settings)
             raise Overtaken((ValueChange(spec, now, now),))
         return spec
-
-
-def _form(spec: SettingSpec, now: str, control: ConfigControl) -> discord.ui.Modal:
-    """A text field; not remembered by the client, whose presses are matched by id."""
-    many = len(now) > _LONGEST_PLACEHOLDER or isinstance(spec.default, tuple)
-    field: discord.ui.TextInput[Any] = discord.ui.TextInput(
-        custom_id=_INPUT,
-        default=now,
-        placeholder=spec.range[:_LONGEST_PLACEHOLDER],
-        max_length=cards.LONGEST_FORM,
-        style=discord.TextStyle.paragraph if many else discord.TextStyle.short,
-    )
-    form = discord.ui.Modal(title=f"Set {spec.name}"[:_LONGEST_LABEL], custom_id=str(control), timeout=None)
-    form.add_item(
-        discord.ui.Label(
-            text=spec.name[:_LONGEST_LABEL], description=spec.help[:_LONGEST_PLACEHOLDER], component=field
-        )
-    )
-    form.stop()
-    return form
-
-
-def _values(interaction: discord.Interaction) -> tuple[str, ...]:
-    """What was chosen in a menu; anybody can send anything."""
-    data: Any = interaction.data or {}
-    values = data.get("values") or ()
-    return tuple(str(value) for value in values[: MOST_CHANNELS + 1]) if isinstance(values, list) else ()
-
-
-def _typed(interaction: discord.Interaction) -> str | None:
-    """What was typed into the form; None where there is none."""
-    data: Any = interaction.data or {}
-    return next(_inputs(data.get("components")), None)
-
-
-def _inputs(components: Any) -> Iterator[str]:
-    for component in components if isinstance(components, list) else ():
-        inner = component.get("component", component) if isinstance(component, dict) else None
-        if not isinstance(inner, dict):
-            continue
-        if inner.get("custom_id") == _INPUT and isinstance(inner.get("value"), str):
-            yield inner["value"]
-        yield from _inputs(inner.get("components"))

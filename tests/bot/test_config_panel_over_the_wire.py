@@ -135,7 +135,7 @@ async def test_a_form_that_cannot_be_opened_in_time_is_given_up_in_words(
 ) -> None:
     panel = await answer_of(scene, "panel", root)
     await pick(scene, panel, "limit", root)
-    monkeypatch.setattr("bot.cogs.config_panel.ACKNOWLEDGE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("bot.cogs.forms.ACKNOWLEDGE_TIMEOUT_S", 0.05)
     scene.local.faults.add(Fault("hang", "/callback"))
     pressed = await scene.local.click(root, panel, control(panel, "edit"))
     said = await pressed.wait_message(predicate=lambda message: message is not panel)
