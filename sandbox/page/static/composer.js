@@ -91,6 +91,7 @@ class Composer {
     if (this.#command !== null) this.#leaveCommand("");
     this.#text.set(line);
     this.#text.focus();
+    this.#changed();
     this.#text.refresh();
   }
 
@@ -478,10 +479,14 @@ class CommandLine {
     this.#tail.placeholder = count === 0 ? "" : `+${count} optional`;
   }
 
-  /** Read `name:value name:value`; what is before the first name stays in the last field. Gives the field to go on in. */
+  /** Read `name:value name:value` into fields; what is before the first name stays here. Gives the last field. */
   #fill(text) {
-    const { before, found } = cutAtOptions(text, [...this.#left, ...this.#fields.filter((field) => field.isEmpty).map(({ option }) => option)]);
+    const { before, found } = cutAtOptions(text, [...this.#left, ...this.#empty]);
     this.#tail.value = before.trim();
+    return this.#spread(found);
+  }
+
+  #spread(found) {
     let last = null;
     for (const [option, value] of found) {
       last = this.#fields.find((field) => field.option === option) ?? this.#add(option);
@@ -490,11 +495,18 @@ class CommandLine {
     return last;
   }
 
+  /** The options whose fields nothing is written in. */
+  get #empty() {
+    return this.#fields.filter((field) => field.isEmpty).map((field) => field.option);
+  }
+
+  /** `text` was typed into the field: what is named in it goes to the fields of those names. */
   #cutFrom(field, text) {
-    const { before, found } = cutAtOptions(text, this.#left);
+    const own = text.startsWith(`${field.option.name}:`) ? [field.option] : [];
+    const { before, found } = cutAtOptions(text, [...this.#left, ...this.#empty, ...own]);
     if (found.length === 0) return false;
     field.set(before.trim());
-    this.#fill(text.slice(before.length))?.focus();
+    this.#spread(found).focus();
     return true;
   }
 

@@ -156,6 +156,15 @@ const harness = {
     }
   },
 
+  /** Type into whatever has the focus, a character a frame; then begin anew. */
+  async typeSlowly(text) {
+    harness.composer.prefill("");
+    for (const character of text) {
+      document.execCommand("insertText", false, character);
+      await new Promise(requestAnimationFrame);
+    }
+  },
+
   modal(modal) {
     openModal(modal, harness.context);
   },
