@@ -62,16 +62,20 @@ class Composer {
   }
 
   setContext(context) {
-    const before = this.#place;
+    const [place, commands] = [this.#place, this.#commands];
     this.#take(context);
-    if (this.#place !== before) {
-      this.#drafts.set(before, this.#text.value);
+    if (this.#place !== place) {
+      this.#drafts.set(place, this.#text.value);
       this.#say("");
       this.#leaveCommand(this.#drafts.get(this.#place) ?? "", { focus: false });
     } else if (this.#command !== null && !this.#all.some((leaf) => isSame(leaf, this.#command.leaf))) {
       this.#leaveCommand("", { focus: this.#hasFocus });
     }
     this.#show();
+    // The bot may register its commands while somebody is typing one.
+    if (this.#commands !== commands && this.#command === null && this.#hasFocus && this.#text.value.startsWith("/")) {
+      this.#text.refresh();
+    }
   }
 
   /** The context may be the object that it was, changed. */

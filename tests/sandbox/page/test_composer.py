@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import FilePayload, Locator, expect
 
 from tests.sandbox.page.harness import CAPTURED, Harness
 from tests.sandbox.page.samples import BOT, GENERAL, USERS
@@ -282,7 +282,7 @@ async def test_a_file_goes_with_a_command(harness: Harness) -> None:
     await begin(harness, SEND_FILE)
     await type_in(harness, "/upload ", "Enter")
     await expect(problem(harness)).to_have_text("Choose a file.")
-    file = {"name": "settings.json", "mimeType": "application/json", "buffer": b"{}"}
+    file = FilePayload(name="settings.json", mimeType="application/json", buffer=b"{}")
     async with harness.tab.expect_file_chooser() as chooser:
         await harness.tab.keyboard.press("Space")
     await (await chooser.value).set_files(file)
@@ -444,6 +444,14 @@ async def test_a_command_being_filled_in_survives_what_happens_around_it_and_end
     await expect(harness.tab.locator(".command-line")).to_have_count(0)
     await type_in(harness, "/")
     await expect(options_shown(harness)).to_have_count(0)
+
+
+async def test_commands_that_arrive_while_one_is_being_typed_are_offered_at_once(harness: Harness) -> None:
+    await begin(harness, GIVE)
+    await type_in(harness, "/sig")
+    await expect(options_shown(harness)).to_have_count(0)
+    await harness.tab.evaluate("commands => harness.turn({commands})", CAPTURED["commands"])
+    await expect(options_shown(harness).first).to_contain_text("/signals reddit")
 
 
 async def test_typing_takes_no_long_task_however_much_there_is(harness: Harness) -> None:
