@@ -13,7 +13,7 @@ class Versioned:
 
     settings: GuildSettings
     version: int
-    """Grows by one with each change; 0: nothing was ever set."""
+    """Grows with each change, and none is given twice; 0: nothing was set, or all of it was deleted since."""
     certain: bool = True
     """False: the database could not be asked, and these are the last known ones, or the defaults."""
 
