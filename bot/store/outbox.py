@@ -221,12 +221,19 @@ class Outbox(Protocol):
         """
         ...
 
+    async def begin_next(self, workflows: int, runs: int) -> int:
+        """Begin the oldest that were not begun, at most so many and none beyond so many runs; how many these were."""
+        ...
+
     async def unbegun(self, limit: int = 100) -> tuple[str, ...]:
         """Workflows that were accepted and not begun, oldest first."""
         ...
 
     async def asking(self, limit: int, after_id: int = 0) -> tuple[Run, ...]:
-        """Runs whose messages are not written yet, in order of their ids."""
+        """Runs whose messages are not written yet, in order of their ids.
+
+        A run waits until those before it of the same subscription have come to an end: what they show is not new.
+        """
         ...
 
     async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:

@@ -164,10 +164,13 @@ class SqlOutbox:
         """See ``Outbox``."""
         return await self._line.do(self._begin_all, workflow_id)
 
+    async def begin_next(self, workflows: int, runs: int) -> int:
+        """See ``Outbox``."""
+        return await self._line.do(self._begin_next_all, (workflows, runs)) if await self.unbegun(1) else 0
+
     async def unbegun(self, limit: int = 100) -> tuple[str, ...]:
         """See ``Outbox``."""
-        found = select(WORKFLOWS.c.id).where(WORKFLOWS.c.begun.is_(False)).order_by(WORKFLOWS.c.number)
-        return tuple(row.id for row in await self._rows(found.limit(limit)))
+        return tuple(row.id for row in await self._rows(_unbegun(limit)))
 
     async def finish(self, now: datetime) -> tuple[WorkflowFinished, ...]:
         """See ``Outbox``."""
@@ -195,7 +198,7 @@ class SqlOutbox:
             select(*run, *workflow, SUBSCRIPTIONS)
             .join(WORKFLOWS, WORKFLOWS.c.number == RUNS.c.workflow)
             .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.id == RUNS.c.subscription_id)
-            .where(RUNS.c.state == RunState.ASKING.value, RUNS.c.id > after_id)
+            .where(RUNS.c.state == RunState.ASKING.value, RUNS.c.id > after_id, ~_earlier_under_way())
         )
         return tuple(_run_of(row) for row in await self._rows(found.order_by(RUNS.c.id).limit(limit)))
 
@@ -281,6 +284,18 @@ class SqlOutbox:
     async def _begin_all(self, connection: AsyncConnection, workflow_ids: Sequence[str]) -> Sequence[int]:
         now = self._now()
         return [await _begin(connection, workflow_id, now) for workflow_id in workflow_ids]
+
+    async def _begin_next_all(self, connection: AsyncConnection, wanted: Sequence[tuple[int, int]]) -> Sequence[int]:
+        return [await self._begin_next(connection, workflows, runs) for workflows, runs in wanted]
+
+    async def _begin_next(self, connection: AsyncConnection, workflows: int, runs: int) -> int:
+        begun = made = 0
+        for workflow_id in (await connection.execute(_unbegun(workflows))).scalars().all():
+            made += await _begin(connection, workflow_id, self._now())
+            begun += 1
+            if made >= runs:
+                break
+        return begun
 
     async def _write_all(
         self, connection: AsyncConnection, written: Sequence[tuple[Rendered, ...]]
@@ -405,6 +420,17 @@ async def _begin(connection: AsyncConnection, workflow_id: str, now: datetime) -
         await connection.execute(_set_ran_at(row.number, now))
     runs = select(func.count()).where(RUNS.c.workflow == row.number)
     return (await connection.execute(runs)).scalar_one()
+
+
+def _unbegun(limit: int) -> Select[Any]:
+    unbegun = WORKFLOWS.c.begun.is_(False)
+    return select(WORKFLOWS.c.id).where(unbegun).order_by(WORKFLOWS.c.number).limit(limit)
+
+
+def _earlier_under_way() -> ColumnElement[bool]:
+    earlier = RUNS.alias("earlier")
+    same = (earlier.c.subscription_id == RUNS.c.subscription_id) & (earlier.c.id < RUNS.c.id)
+    return exists().where(same, earlier.c.state.in_(UNDER_WAY))
 
 
 def _concerned(event: WorkflowStarted, guild_id: int | None) -> list[ColumnElement[bool]]:
@@ -645,7 +671,7 @@ def _ended() -> Select[Any]:
     """Workflows of which nothing is under way any more."""
     under_way = exists().where(RUNS.c.workflow == WORKFLOWS.c.number, RUNS.c.state.in_(UNDER_WAY))
     unfinished = WORKFLOWS.c.begun.is_(True) & WORKFLOWS.c.finished_at.is_(None)
-    return select(WORKFLOWS.c.number, WORKFLOWS.c.id).where(unfinished, ~under_way)
+    return select(WORKFLOWS.c.number, WORKFLOWS.c.id, WORKFLOWS.c.event).where(unfinished, ~under_way)
 
 
 async def _finish_all(
@@ -657,13 +683,14 @@ async def _finish_all(
     counts = await _counts(connection, numbers)
     ended = update(WORKFLOWS).where(WORKFLOWS.c.number.in_(numbers))
     await connection.execute(ended.values(finished_at=moments[0].timestamp()))
-    finished = tuple(_finished(row.id, counts[row.number]) for row in found)
+    finished = tuple(_finished(load_event(row.event), counts[row.number]) for row in found)
     return [finished, *[()] * (len(moments) - 1)]
 
 
-def _finished(workflow_id: str, counts: Mapping[RunState, int]) -> WorkflowFinished:
+def _finished(started: WorkflowStarted, counts: Mapping[RunState, int]) -> WorkflowFinished:
     return WorkflowFinished(
-        workflow_id=workflow_id,
+        traceparent=started.traceparent,
+        workflow_id=started.workflow_id,
         sent=counts.get(RunState.SENT, 0),
         empty=counts.get(RunState.EMPTY, 0),
         failed=counts.get(RunState.FAILED, 0),

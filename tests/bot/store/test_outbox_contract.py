@@ -170,6 +170,36 @@ async def test_a_workflow_runs_every_active_subscription_once(start: Start) -> N
         assert await life.outbox.begin("unknown") == 0
 
 
+async def test_workflows_are_begun_in_turn_and_no_more_than_there_is_room_for(start: Start) -> None:
+    async with start() as life:
+        for number in range(3):
+            await life.add(f"Digest {number}")
+        events = [WorkflowStarted(digests=number < 3) for number in range(6)]
+        for event in events:
+            await life.outbox.accept(event, Origin.AGENT)
+        assert await life.outbox.begin_next(10, 4) == 2, "with the second there are six runs"
+        assert await life.outbox.unbegun() == tuple(event.workflow_id for event in events[2:])
+        assert await life.outbox.begin_next(2, 100) == 2
+        assert await life.outbox.begin_next(10, 100) == 2
+        assert await life.outbox.begin_next(10, 100) == 0
+        assert await life.states() == ["asking"] * 9
+
+
+async def test_a_run_waits_for_the_one_before_it_of_the_same_subscription(start: Start) -> None:
+    async with start() as life:
+        await life.add("One")
+        await life.add("Other", channel_id=2)
+        first, other = await life.started()
+        assert await life.started() == (), "what the first shows would be new to the second"
+        assert await life.outbox.asking(10) == (first, other)
+        await life.outbox.write([rendered(first)])
+        await life.outbox.fail([other.id], "no source answered")
+        (free,) = await life.outbox.asking(10)
+        assert free.subscription.id == other.subscription.id
+        await send(life)
+        assert len(await life.outbox.asking(10)) == 2
+
+
 async def test_whom_a_workflow_names_it_runs_and_nobody_else(start: Start) -> None:
     async with start() as life:
         mine, theirs = await life.add("Mine"), await life.add("Theirs", guild=OTHER)
@@ -181,7 +211,8 @@ async def test_whom_a_workflow_names_it_runs_and_nobody_else(start: Start) -> No
             await life.outbox.accept(event, Origin.COMMAND, guild_id=guild_id)
             await life.outbox.begin(event.workflow_id)
             runs = await life.outbox.asking(100)
-            return {run.subscription.id for run in runs if run.workflow_id == event.workflow_id}
+            await life.outbox.fail([run.id for run in runs], "")
+            return {run.subscription.id for run in runs}
 
         assert await concerned() == {mine.id, theirs.id}
         assert await concerned(GUILD) == {mine.id}
@@ -203,6 +234,14 @@ async def test_a_workflow_without_digests_or_subscribers_ends_at_once(start: Sta
             assert await life.outbox.begin(event.workflow_id) == 0
         assert set((await finished(life)).values()) == {(0, 0, 0, 0)}
         assert await finished(life) == {}
+
+
+async def test_a_workflow_ends_in_the_trace_in_which_it_started(start: Start) -> None:
+    async with start() as life:
+        traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        await life.started(traceparent=traceparent)
+        (ended,) = await life.outbox.finish(NOON)
+        assert ended.traceparent == traceparent
 
 
 async def test_since_is_when_the_last_run_that_came_to_an_end_began(start: Start, clock: Clock) -> None:
@@ -343,7 +382,7 @@ async def test_the_server_served_least_recently_goes_first_and_a_big_one_does_no
         order = []
         for _ in range(8):
             clock.now += MINUTE
-            order += [one.guild_id for one in await life.outbox.claim(clock.now, 1, ())]
+            order += [one.guild_id for one in await send(life)]
         assert order == [1, 2, 3, 1, 1, 1, 1, 1]
         await life.sending(guild_ids=("1", "2"))
         claimed = await life.outbox.claim(clock.now, 3, ())
