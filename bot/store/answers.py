@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.events import SourceReport, utc_now
 from agents.signal import Frozen, Signal
@@ -22,6 +23,7 @@ from bot.answer import Answer, Question, answer_id, signals_digest
 from bot.recent import Recent
 from bot.store.database import Database
 from bot.store.errors import StoreError
+from bot.store.group_commit import GroupCommit
 from bot.store.schema import ANSWERS
 from bot.tasks import beside
 
@@ -78,11 +80,13 @@ class AnswerStore:
         pause_s: float = 0.5,
         read_timeout_s: float = 1.5,
         close_timeout_s: float = 3.0,
+        keep_timeout_s: float = 15.0,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = StoreCounts()
         self._database = database
+        self._line = GroupCommit(database, "answer-store-keeper", timeout_s=keep_timeout_s)
         self._remembered = remembered
         self._forgotten = 0
         self._recent: Recent[str, Answer] = Recent(remembered)
@@ -121,6 +125,14 @@ class AnswerStore:
             self.counts.dropped += 1
         self._wake.set()
 
+    async def keep(self, answers: Sequence[Answer]) -> None:
+        """Write these now, and remember them; for what must not be shown before it is kept. Raises ``StoreError``."""
+        rows = await asyncio.to_thread(lambda: [_row(answer) for answer in answers])
+        await self._line.do(_keep_all, rows)
+        self.counts.written += len(rows)
+        for answer in answers:
+            self._recent.put(answer.id, answer)
+
     async def get(self, answer_id: str) -> Answer | Expired | None:
         """The answer; ``Expired`` after 7 days; None when unknown, after 90 days, or when the database fails."""
         answer = self._recent.get(answer_id) or self._waiting.get(answer_id)
@@ -128,6 +140,7 @@ class AnswerStore:
 
     async def close(self) -> None:
         """Write what waits, for at most ``close_timeout_s``. Closing twice is harmless."""
+        await self._line.close()
         writer, self._writer = self._writer, None
         if writer is None:
             return
@@ -236,9 +249,7 @@ class AnswerStore:
         async with self._database.writing() as connection:
             # Chosen again: while this waited for its turn, a tenant's answers may have been forgotten.
             rows = [row for answer, row in encoded if self._waiting.get(answer.id) is answer]
-            await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_([row["id"] for row in rows])))
-            if rows:
-                await connection.execute(ANSWERS.insert(), rows)
+            await _replace(connection, rows)
         self.counts.written += len(rows)
         written_at = self._monotonic()
         for answer in batch:
@@ -265,6 +276,18 @@ class AnswerStore:
             old = (age < (now - KEEP_ANSWER).timestamp()) & ANSWERS.c.body.is_not(None)
             await connection.execute(update(ANSWERS).where(old).values(body=None))
         self._purged_at = self._monotonic()
+
+
+async def _keep_all(connection: AsyncConnection, several: Sequence[list[dict[str, object]]]) -> Sequence[None]:
+    await _replace(connection, [row for rows in several for row in rows])
+    return [None] * len(several)
+
+
+async def _replace(connection: AsyncConnection, rows: Sequence[dict[str, object]]) -> None:
+    by_id = {row["id"]: row for row in rows}
+    await connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_(list(by_id))))
+    if by_id:
+        await connection.execute(ANSWERS.insert(), list(by_id.values()))
 
 
 def _stored(row: RowMapping) -> Answer | Expired:

@@ -4,8 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,7 +31,7 @@ class _Waiting:
 
 
 class GroupCommit:
-    """A line of changes before one database; use as an async context manager, inside that of the database.
+    """A line of changes before one database; its owner closes it, before the database.
 
     A change whose turn has not come within ``timeout_s`` is withdrawn. Whoever asked may leave: what was begun ends
     all the same. Closing waits at most ``close_timeout_s`` for what is under way.
@@ -57,18 +56,14 @@ class GroupCommit:
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def close(self) -> None:
+        """Take nothing more and end. Closing twice is harmless."""
         self._closed = True
-        if self._writer is None:
-            return
-        await asyncio.wait((self._writer,), timeout=self._close_timeout_s)
-        self._writer.cancel()
-        await asyncio.wait((self._writer,))
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await asyncio.wait((writer,), timeout=self._close_timeout_s)
+            writer.cancel()
+            await asyncio.wait((writer,))
 
     async def do(self, change: Changing[I, R], item: I) -> R:
         """Have it done, in one transaction with whatever else waits; returns when that is committed.

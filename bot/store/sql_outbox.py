@@ -131,13 +131,12 @@ class SqlOutbox:
         self._lined_up_at = -_LINE_UP_S
 
     async def __aenter__(self) -> Self:
-        await self._line.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._line.__aexit__(kind, error, trace)
+        await self._line.close()
 
     # Workflows
 

@@ -67,13 +67,12 @@ class SqlSubscriptions:
         self._now = now
 
     async def __aenter__(self) -> Self:
-        await self._line.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._line.__aexit__(kind, error, trace)
+        await self._line.close()
 
     async def add(self, guild_id: int, plan: Plan, due_at: datetime, actor_id: int) -> Subscription:
         """See ``Subscriptions``."""

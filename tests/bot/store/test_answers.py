@@ -15,6 +15,7 @@ import pytest
 from bot.answer import Answer
 from bot.store.answers import AnswerStore, Expired
 from bot.store.database import Database
+from bot.store.errors import NotSaved
 from tests.bot import samples
 
 
@@ -97,6 +98,21 @@ async def test_answers_are_written_in_the_order_in_which_they_were_given(tmp_pat
             kept.put(one)
         await until(lambda: kept.counts.written == len(answers))
     assert stored_ids(tmp_path) == [one.id for one in answers]
+
+
+async def test_what_must_not_be_shown_before_it_is_kept_is_in_the_database_when_that_is_said(tmp_path: Path) -> None:
+    answers = [samples.answer(found=number) for number in range(100, 103)]
+    async with store(tmp_path, pause_s=60) as kept:
+        await kept.keep([*answers, answers[0]])
+        await kept.keep(answers[1:])
+        assert sorted(stored_ids(tmp_path)) == sorted(one.id for one in answers)
+        assert await kept.get(answers[0].id) is answers[0]
+        take_away(tmp_path)
+        with pytest.raises(NotSaved):
+            await kept.keep([samples.answer(found=104)])
+        bring_back(tmp_path)
+    async with store(tmp_path) as kept:
+        assert [await kept.get(one.id) for one in answers] == answers
 
 
 async def test_what_is_written_survives_a_kill(tmp_path: Path) -> None:
