@@ -158,10 +158,11 @@ class Gateway:
         ``without_content`` is what sessions without the message content intent get instead.
         """
         reached = 0
+        own = event == "GUILD_MEMBER_UPDATE" and data["user"]["bot"]  # the bot hears of itself whatever its intents
         for session in self._sessions.values():
             if shard_of(guild_id, session.shard_count) != session.shard_id:
                 continue
-            if not intents_.cover(session.intents, event, guild_id):
+            if not (own or intents_.cover(session.intents, event, guild_id)):
                 continue
             bare = without_content is not None and not session.intents & intents_.MESSAGE_CONTENT
             session.push(event, without_content if bare and without_content is not None else data)

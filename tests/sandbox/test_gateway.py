@@ -247,6 +247,19 @@ async def test_events_follow_the_intents(local: LocalDiscord, new_shard: NewShar
     assert frames[1]["d"]["member"]["roles"] == []
 
 
+async def test_the_bot_hears_of_its_own_roles_without_the_intent_for_members(
+    local: LocalDiscord, new_shard: NewShard
+) -> None:
+    place = settle(local)
+    shard = await new_shard().open()
+    await shard.identify(intents.GUILDS)
+    role = place.guild.add_role("role")
+    place.guild.set_member_roles(place.user, [role])
+    place.guild.set_member_roles(local.bot_user, [role])
+    heard = await shard.event("GUILD_MEMBER_UPDATE")
+    assert (heard["user"]["id"], heard["roles"]) == (str(local.application_id), [str(role.id)])
+
+
 async def test_the_content_intent_gives_everything(session: aiohttp.ClientSession) -> None:
     async with LocalDiscord(privileged_intents=intents.MESSAGE_CONTENT) as local:
         place = settle(local)

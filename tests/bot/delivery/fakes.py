@@ -201,7 +201,7 @@ class FakeDiscord:
     """
 
     clock: VirtualClock
-    script: list[Step | None] = field(default_factory=list)
+    script: list[Any] = field(default_factory=list)
     nonce_s: float = 60.0
     latency_s: float = 0.01
     channels: dict[int, list[Message]] = field(default_factory=dict)

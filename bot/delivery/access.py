@@ -1,0 +1,61 @@
+"""What the bot may do in a channel, as the gateway told: roles and overwrites, computed; nothing is asked for."""
+
+from collections.abc import Iterator
+
+import discord
+
+from bot.subscription import Plan
+from bot.targets import problems
+
+
+class ClientAccess:
+    """Looks into the client's cache. What is not there, or belongs to a server in an outage, may not be used."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's own user id; only once it is connected."""
+        assert self._client.user is not None
+        return self._client.user.id
+
+    def may_read_back(self, guild_id: int, channel_id: int) -> bool:
+        """Whether it surely sees what was posted there."""
+        guild = self._guild(guild_id)
+        channel = None if guild is None else guild.get_channel_or_thread(channel_id)
+        if channel is None:
+            return False
+        try:
+            may = channel.permissions_for(channel.guild.me)
+        except discord.ClientException:  # a thread whose parent is not known
+            return False
+        return may.view_channel and may.read_message_history
+
+    def may_post(self, guild_id: int, plan: Plan) -> bool:
+        """Whether a digest of this plan would be taken; a role that cannot be mentioned keeps none away."""
+        guild = self._guild(guild_id)
+        try:
+            return guild is not None and not problems(guild, plan.model_copy(update={"role_id": None}))
+        except discord.ClientException:
+            return False
+
+    def notice_places(self, guild_id: int) -> Iterator[int]:
+        """Channels for those who look after a server, the most fitting first."""
+        guild = self._guild(guild_id)
+        if guild is None:
+            return
+        for channel in dict.fromkeys((guild.public_updates_channel, guild.system_channel, *guild.text_channels)):
+            if channel is not None:
+                may = channel.permissions_for(guild.me)
+                if may.view_channel and may.send_messages and may.embed_links:
+                    yield channel.id
+
+    def owner_id(self, guild_id: int) -> int | None:
+        """Whose server it is; None where that is not known."""
+        guild = self._guild(guild_id)
+        return None if guild is None else guild.owner_id
+
+    def _guild(self, guild_id: int) -> discord.Guild | None:
+        guild = self._client.get_guild(guild_id)
+        return None if guild is None or guild.unavailable else guild

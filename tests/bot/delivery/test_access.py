@@ -1,0 +1,117 @@
+"""What the bot may do is computed from what the gateway tells, and every change that matters is heard of."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import cast
+
+import discord
+import pytest
+
+from bot.clock import SystemClock
+from bot.cogs.access import AccessCog
+from bot.delivery.access import ClientAccess
+from bot.delivery.reviving import Reviver
+from bot.schedule import first_due
+from bot.store.subscriptions import Subscriptions
+from bot.subscription import Plan, State
+from sandbox.guilds import Channel, Overwrite
+from sandbox.permissions import EVERYONE, MENTION_EVERYONE, SEND_MESSAGES
+from tests.bot.conftest import Start
+from tests.bot.delivery.fakes import MemorySubscriptions
+from tests.bot.scene import Scene, until
+
+HISTORY = "read_message_history"
+
+
+@pytest.fixture
+async def access(scene: Scene) -> ClientAccess:
+    return ClientAccess(scene.bot)
+
+
+def may_post(scene: Scene, access: ClientAccess, channel: Channel, **more: object) -> bool:
+    plan = Plan.model_validate({"name": "x", "channel_id": channel.id, **more})
+    return access.may_post(scene.guild.id, plan)
+
+
+async def test_history_is_read_only_where_it_surely_can_be(scene: Scene, access: ClientAccess) -> None:
+    thread = scene.guild.add_channel("thread", "thread", parent=scene.channel)
+    await until(lambda: scene.bot.get_channel(thread.id))
+    for channel in (scene.channel, thread):
+        assert access.may_read_back(scene.guild.id, channel.id)
+        assert not access.may_read_back(scene.guild.id + 1, channel.id), "another server's channel is nobody's here"
+    scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=[HISTORY])
+    await until(lambda: not access.may_read_back(scene.guild.id, scene.channel.id))
+    assert not access.may_read_back(scene.guild.id, thread.id)
+    assert not access.may_read_back(scene.guild.id, 1)
+
+
+async def test_an_outage_leaves_nothing_known(scene: Scene, access: ClientAccess) -> None:
+    scene.guild.set_unavailable()
+    await until(lambda: not access.may_read_back(scene.guild.id, scene.channel.id))
+    assert not may_post(scene, access, scene.channel)
+    assert list(access.notice_places(scene.guild.id)) == []
+    assert access.owner_id(scene.guild.id) is None
+    scene.guild.restore()
+    await until(lambda: may_post(scene, access, scene.channel))
+
+
+async def test_a_role_that_cannot_be_mentioned_keeps_no_digest_away(scene: Scene, access: ClientAccess) -> None:
+    scene.guild.update_role(scene.guild.everyone, permissions=EVERYONE & ~MENTION_EVERYONE)
+    assert may_post(scene, access, scene.channel, role_id=4711)
+
+
+async def test_places_for_admins_come_in_order_and_only_where_the_bot_may_post(
+    scene: Scene, access: ClientAccess
+) -> None:
+    staff, closed = scene.guild.add_channel("staff"), scene.guild.add_channel("closed")
+    scene.guild.overwrite(closed, scene.guild.everyone, deny=["embed_links"])
+    scene.guild.set_special_channels(public_updates=staff, system=closed)
+    await until(lambda: next(access.notice_places(scene.guild.id), None) == staff.id)
+    assert list(access.notice_places(scene.guild.id)) == [staff.id, scene.channel.id]
+    assert access.owner_id(scene.guild.id) == scene.guild.owner_id
+
+
+@pytest.fixture
+async def stored(start: Start, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Scene, MemorySubscriptions]]:
+    """A bot whose one digest is suspended because its channel shuts it out."""
+    monkeypatch.setattr("bot.delivery.reviving.GATHER_S", 0.0)
+    subscriptions = MemorySubscriptions()
+    async with start() as scene:
+        access = ClientAccess(scene.bot)
+        kept = cast("Subscriptions", subscriptions)
+        async with Reviver(kept, access, first_due, clock=SystemClock()) as reviver:
+            await scene.bot.add_cog(AccessCog(reviver))
+            scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=["send_messages"])
+            await until(lambda: not may_post(scene, access, scene.channel))
+            one = subscriptions.add("s1", State.SUSPENDED, channel_id=scene.channel.id)
+            subscriptions.by_id["s1"] = one = replace(one, guild_id=scene.guild.id)
+            reviver.suspended(one)
+            yield scene, subscriptions
+
+
+@pytest.mark.parametrize("change", ["overwrite", "role of the bot", "roles of the bot", "an outage ends"])
+async def test_a_digest_resumes_when_the_gateway_tells_that_access_is_back(
+    stored: tuple[Scene, MemorySubscriptions], change: str
+) -> None:
+    scene, subscriptions = stored
+    guild, channel = scene.guild, scene.channel
+    if change == "overwrite":
+        guild.overwrite(channel, guild.everyone)
+    elif change == "role of the bot":
+        guild.set_bot_permissions(["administrator"])
+    elif change == "roles of the bot":
+        trusted = guild.add_role("trusted")
+        channel.overwrites.append(Overwrite(trusted.id, 0, allow=SEND_MESSAGES))
+        guild.update_channel(channel)
+        known = scene.bot.get_channel(channel.id)
+        assert isinstance(known, discord.TextChannel)
+        await until(lambda: len(known.overwrites) == 2)
+        await asyncio.sleep(0.02)
+        assert subscriptions.by_id["s1"].state is State.SUSPENDED
+        guild.set_member_roles(scene.local.bot_user, [trusted])
+    else:
+        guild.set_unavailable()
+        channel.overwrites = []
+        guild.restore()
+    await until(lambda: subscriptions.by_id["s1"].state is State.ACTIVE)
