@@ -1,5 +1,7 @@
 """Hears of everything that may change where the bot can post."""
 
+import asyncio
+
 import discord
 from discord.ext import commands
 
@@ -7,14 +9,19 @@ from bot.delivery.reviving import Reviver
 
 
 class AccessCog(commands.Cog, name="access"):
-    """Has suspended digests of a server looked at when its channels, its roles or the bot's own roles changed."""
+    """Has suspended digests of a server looked at when its channels, its roles or the bot's own roles changed.
 
-    def __init__(self, reviver: Reviver) -> None:
+    ``known`` is set once the client knows its servers.
+    """
+
+    def __init__(self, reviver: Reviver, known: asyncio.Event) -> None:
         self._reviver = reviver
+        self._known = known
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Every server is known now; nobody tells what changed meanwhile."""
+        self._known.set()
         self._reviver.look_at_all()
 
     @commands.Cog.listener()

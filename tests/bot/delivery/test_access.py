@@ -81,7 +81,7 @@ async def stored(start: Start, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         access = ClientAccess(scene.bot)
         kept = cast("Subscriptions", subscriptions)
         async with Reviver(kept, access, first_due, clock=SystemClock()) as reviver:
-            await scene.bot.add_cog(AccessCog(reviver))
+            await scene.bot.add_cog(AccessCog(reviver, asyncio.Event()))
             scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=["send_messages"])
             await until(lambda: not may_post(scene, access, scene.channel))
             one = subscriptions.add("s1", State.SUSPENDED, channel_id=scene.channel.id)
