@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.cards import limits
 from bot.cards.card import Button, ButtonStyle, Card, Colour, Embed
 from bot.cards.custom_ids import PlanControl
+from bot.cards.digest import LONGEST_POST_NAME, Digest, post_name
 from bot.cards.text import quoted
 from bot.store.subscriptions import SubscriptionChange
 from bot.subscription import Every, Grouping, Plan, Schedule, State, Subscription
@@ -217,3 +218,21 @@ def _card(title: str, text: str, colour: Colour) -> Card:
             colour,
         )
     )
+
+
+def preview_words(digest: Digest) -> str:
+    """Above a preview: that it is one, and what cannot be seen in it."""
+    plan = digest.subscription.plan
+    lines = [f"**Preview** of what <#{plan.channel_id}> would be shown now. None of it counts as shown."]
+    if digest.forum:
+        lines.append(f"It would be a post called “{quoted(post_name(digest), LONGEST_POST_NAME)}”.")
+    if plan.role_id is not None and digest.signals:
+        lines.append(f"It would mention <@&{plan.role_id}>.")
+    return "\n".join(lines)
+
+
+def silence_card(one: Subscription) -> Card:
+    """A preview of nothing."""
+    hint = "With `when_empty`, a line would say so." if not one.plan.when_empty else ""
+    text = f"There is nothing new since the last one, so nothing would be posted. {hint}".strip()
+    return _card(f"Preview · {quoted(one.plan.name, _NAME) or '?'}", text, Colour.NOTICE)

@@ -111,12 +111,12 @@ def _progress(workflow: Workflow) -> str:
     return told or "The sources are being asked."
 
 
-def run_card(run: PastRun, channel_id: int, hints: Sequence[str] = ()) -> Card:
-    """What became of a digest that somebody started."""
+def run_card(run: PastRun, channel_id: int, more: Sequence[str] = (), hints: Sequence[str] = ()) -> Card:
+    """What became of a digest that somebody started; ``more`` lines are ours, ``hints`` sentences are escaped."""
     lines = [f"{_MARKS[run.state]} {_ended(run, channel_id)}"]
     if run.note:
         lines.append(quoted(run.note, 500))
-    lines += [f"⚠️ {quoted(hint, 300)}" for hint in hints]
+    lines += [*more, *(f"⚠️ {quoted(hint, 300)}" for hint in hints)]
     colour = {RunState.SENT: Colour.ANSWERED, RunState.EMPTY: Colour.NOTICE}.get(run.state, Colour.PARTLY)
     return Card(Embed(quoted(run.subscription_name, 60) or "Digest", "\n".join(lines), colour))
 

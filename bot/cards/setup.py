@@ -10,8 +10,10 @@ from bot.cards import limits
 from bot.cards.card import Button, ButtonStyle, Card, Choice, Colour, Embed, Select, SelectKind
 from bot.cards.custom_ids import PlanControl
 from bot.cards.limits import shorten
+from bot.cards.plans import schedule_words
 from bot.cards.text import clean, quoted
 from bot.guild_settings import time_zones
+from bot.subscription import Subscription
 
 CHANNEL_TYPES = (0, 5, 10, 11, 12, 15)
 """Text and announcement channels, threads of both and private ones, forums."""
@@ -133,3 +135,10 @@ def _zones(chosen: Chosen, server_zone: str, now: datetime) -> Iterator[Choice]:
     offered = (zone for zone in dict.fromkeys((chosen.zone, server_zone, *ZONES)) if zone.lower() in time_zones())
     for zone in list(offered)[:_MOST]:
         yield Choice(zone, zone, f"now {now.astimezone(ZoneInfo(zone)):%H:%M}", zone == chosen.zone)
+
+
+def made_words(made: Subscription) -> str:
+    """Below what became of its first run: when it runs, and how to change it."""
+    when = quoted(f"{schedule_words(made.plan.schedule)} ({made.plan.schedule.timezone})", 110)
+    due = f", next <t:{int(made.due_at.timestamp())}:R>" if made.due_at is not None else ""
+    return f"It runs {when}{due}.\n-# `/digest edit` changes it, `/digest list` shows how it stands."

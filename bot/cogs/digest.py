@@ -1,0 +1,446 @@
+"""``/digest``: a server's digests, by command: made, changed, tried out, started, looked back at."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.admission import Admission
+from bot.cards import custom_ids, notices, plans, runs
+from bot.cards.card import Card
+from bot.cards.custom_ids import PlanControl
+from bot.cards.digest import Digest
+from bot.cogs import digest_suggestions as suggestions
+from bot.cogs.admins import Admins, custom_id_of
+from bot.cogs.starting import Starting, admitted
+from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure
+from bot.delivery.places import PLACE_FAULTS, Place
+from bot.delivery.previews import show_preview
+from bot.failures import answer_failure, tell
+from bot.store.outbox import Outbox
+from bot.store.subscriptions import Subscriptions
+from bot.subscribing import Subscribing
+from bot.subscription import LONGEST_NAME, State, Subscription
+from bot.typed_plan import TypedPlan
+
+Press = Callable[[discord.Interaction, PlanControl], Awaitable[None]]
+Work = Callable[[Admin, Place], Awaitable[None]]
+Choices = list[app_commands.Choice[str]]
+
+
+class Preview(Protocol):
+    """What the next digest would be."""
+
+    @property
+    def digest(self) -> Digest:
+        """To be drawn."""
+        ...
+
+    @property
+    def chart(self) -> bytes | None:
+        """A PNG."""
+        ...
+
+
+Previewing = Callable[[Subscription], Awaitable[Preview]]
+"""What the next digest would be, now; nothing is marked as seen. Raises ``TimeoutError``."""
+
+
+class TargetId(app_commands.Transformer):
+    """The id of a channel that digests can be posted in; what the bot may there is looked at when it is saved."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """See ``app_commands.Transformer``, as the two after it."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """What Discord's picker offers."""
+        types = discord.ChannelType
+        return [
+            types.text, types.news, types.forum, types.public_thread, types.private_thread, types.news_thread,
+        ]  # fmt: skip
+
+    async def transform(self, interaction: discord.Interaction, value: Any, /) -> int:
+        """Of whatever Discord resolved the id to, if to anything."""
+        return int(value.id)
+
+
+_HELP = {
+    "channel": "A text or announcement channel, a thread, or a forum (a post per digest)",
+    "sources": "Which sources, comma separated, with options: reddit subreddit=python, news. Left out: all",
+    "query": "Words to look for; leave out for the best of all",
+    "every": "How often: hour, day, weekday, monday, 30 minutes, 6 hours (default day)",
+    "at": "The time of day, such as 08:30 (default 08:00); for every hour its minutes count",
+    "days": "On which days, such as mon, wed, fri or mon-fri",
+    "timezone": "Such as Europe/Berlin (default: the server's)",
+    "limit": "How many items at most, 1 to 25 (default 10)",
+    "min_score": "Items that score less are left out, 0 to 1 (default: the server's)",
+    "role": "A role to mention with each digest; nobody else ever is",
+    "cron": "Instead of every, at and days: five fields, at most every 15 minutes",
+    "quiet": "Hours without digests, such as 22:00-07:00, or none",
+    "grouping": "Under each source, or one list of stories (default source)",
+    "chart": "With a chart of the period",
+    "when_empty": "Say so when there is nothing new (default: silence)",
+    "tag": "The tag of a forum's posts",
+}
+_GROUPINGS = [
+    app_commands.Choice(name="source: under each source", value="source"),
+    app_commands.Choice(name="story: one list, best first", value="story"),
+]
+Limit = app_commands.Range[int, 1, 25]
+Score = app_commands.Range[float, 0, 1]
+Name = app_commands.Range[str, 1, LONGEST_NAME]
+Channel = app_commands.Transform[int, TargetId]
+
+
+@app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.default_permissions(manage_guild=True)
+class DigestCog(commands.GroupCog, name="digest", description="What is new, posted on a schedule"):
+    """Serves those who may configure. ``presses`` are those of other forms in the same family, by their verbs."""
+
+    def __init__(
+        self,
+        configuring: Configuring,
+        subscribing: Subscribing,
+        subscriptions: Subscriptions,
+        outbox: Outbox,
+        starting: Starting,
+        previewing: Previewing,
+        admission: Admission,
+        session: aiohttp.ClientSession,
+        presses: Mapping[str, Press],
+    ) -> None:
+        self._configuring = configuring
+        self._subscribing = subscribing
+        self._subscriptions = subscriptions
+        self._outbox = outbox
+        self._starting = starting
+        self._previewing = previewing
+        self._admission = admission
+        self._session = session
+        self._admins = Admins(configuring, session)
+        self._presses: dict[str, Press] = {
+            "remove": self._removed,
+            "keep": self._kept,
+            "history": self._turn_history,
+            **presses,
+        }
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Presses and forms: matched by their ids, so that they work after a restart and nothing is remembered."""
+        custom_id = custom_id_of(interaction)
+        if custom_id is None or not custom_id.startswith(custom_ids.PLAN_FAMILY):
+            return
+        control = custom_ids.parse_plan(custom_id)
+        press = self._presses.get(control.verb) if control is not None else None
+        if control is not None and press is not None:
+            await press(interaction, control)
+            return
+        try:
+            await tell(interaction, notices.unknown_button())
+        except PLACE_FAULTS as error:
+            await answer_failure(interaction, error)
+
+    # -- making and changing
+
+    @app_commands.command(name="add", description="Make a digest")
+    @app_commands.describe(**_HELP, name="What it is called here")
+    @app_commands.choices(grouping=_GROUPINGS)
+    async def add(
+        self,
+        interaction: discord.Interaction,
+        channel: Channel,
+        sources: str | None = None,
+        query: str | None = None,
+        name: Name | None = None,
+        every: str | None = None,
+        at: str | None = None,
+        days: str | None = None,
+        timezone: str | None = None,
+        limit: Limit | None = None,
+        min_score: Score | None = None,
+        role: discord.Role | None = None,
+        cron: str | None = None,
+        quiet: str | None = None,
+        grouping: str | None = None,
+        chart: bool | None = None,
+        when_empty: bool | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """Checked as a whole, permissions included."""
+        typed = TypedPlan(
+            name=name, channel_id=channel, sources=sources, query=query, every=every, at=at, days=days,
+            timezone=timezone, cron=cron, quiet=quiet, limit=limit, min_score=min_score,
+            role_id=role.id if role else None, grouping=grouping, chart=chart, when_empty=when_empty, tag=tag,
+        )  # fmt: skip
+
+        async def answer(admin: Admin, place: Place) -> None:
+            made = await self._subscribing.add(admin, typed)
+            await place.edit(plans.plan_card(made.subscription, self._titles, "Made", made.hints))
+
+        await self._admins.command(interaction, answer)
+
+    @app_commands.command(name="edit", description="Change a digest; what is left out stays as it is")
+    @app_commands.describe(
+        **_HELP, digest="Which one", name="A new name", clear="Options to be without a value again: query, role, …"
+    )
+    @app_commands.choices(grouping=_GROUPINGS)
+    async def edit(
+        self,
+        interaction: discord.Interaction,
+        digest: str,
+        channel: Channel | None = None,
+        sources: str | None = None,
+        query: str | None = None,
+        name: Name | None = None,
+        every: str | None = None,
+        at: str | None = None,
+        days: str | None = None,
+        timezone: str | None = None,
+        limit: Limit | None = None,
+        min_score: Score | None = None,
+        role: discord.Role | None = None,
+        cron: str | None = None,
+        quiet: str | None = None,
+        grouping: str | None = None,
+        chart: bool | None = None,
+        when_empty: bool | None = None,
+        tag: str | None = None,
+        clear: str | None = None,
+    ) -> None:
+        """Says old and new."""
+        typed = TypedPlan(
+            name=name, channel_id=channel, sources=sources, query=query, every=every, at=at, days=days,
+            timezone=timezone, cron=cron, quiet=quiet, limit=limit, min_score=min_score,
+            role_id=role.id if role else None, grouping=grouping, chart=chart, when_empty=when_empty, tag=tag,
+            clear=clear,
+        )  # fmt: skip
+
+        async def answer(admin: Admin, place: Place) -> None:
+            before = await self._subscribing.find(admin, digest)
+            saved = await self._subscribing.edit(admin, before, typed)
+            await place.edit(plans.changed_card(before.plan, saved.subscription, self._titles, saved.hints))
+
+        await self._admins.command(interaction, answer)
+
+    @app_commands.command(name="pause", description="Stop a digest for a while")
+    @app_commands.describe(digest="Which one")
+    async def pause(self, interaction: discord.Interaction, digest: str) -> None:
+        """Until it is resumed."""
+
+        async def work(admin: Admin, one: Subscription) -> Card:
+            if one.state is State.PAUSED:
+                return plans.so_already(one)
+            return plans.turned_card(await self._subscribing.pause(admin, one))
+
+        await self._with(interaction, digest, work)
+
+    @app_commands.command(name="resume", description="Let a digest that was paused or suspended go on")
+    @app_commands.describe(digest="Which one")
+    async def resume(self, interaction: discord.Interaction, digest: str) -> None:
+        """From its next time on."""
+
+        async def work(admin: Admin, one: Subscription) -> Card:
+            if one.state is State.ACTIVE:
+                return plans.so_already(one)
+            return plans.turned_card(await self._subscribing.resume(admin, one))
+
+        await self._with(interaction, digest, work)
+
+    @app_commands.command(name="remove", description="Remove a digest for good; asks first")
+    @app_commands.describe(digest="Which one")
+    async def remove(self, interaction: discord.Interaction, digest: str) -> None:
+        """Confirmed by a button."""
+
+        async def work(admin: Admin, one: Subscription) -> Card:
+            return plans.confirm_remove_card(one, admin.guild.id)
+
+        await self._with(interaction, digest, work)
+
+    async def _removed(self, interaction: discord.Interaction, control: PlanControl) -> None:
+        async def answer(admin: Admin, place: Place) -> None:
+            subscription_id, _, version = control.detail.partition(".")
+            one = await self._subscribing.find(admin, subscription_id)
+            if str(one.version) != version:
+                raise CannotHold((f"{one.plan.name} was changed in the meantime. Use /digest remove again.",))
+            await self._subscribing.remove(admin, one)
+            await place.edit(plans.removed_card(one))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _kept(self, interaction: discord.Interaction, control: PlanControl) -> None:
+        async def answer(_admin: Admin, place: Place) -> None:
+            await place.edit(plans.kept_card())
+
+        await self._admins.press(interaction, control, answer)
+
+    # -- looking
+
+    @app_commands.command(name="list", description="This server's digests; only you see it")
+    @app_commands.describe(digest="Everything about one")
+    async def list_(self, interaction: discord.Interaction, digest: str | None = None) -> None:
+        """All on one card, or one in full."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            if digest is None:
+                await place.edit(plans.list_card(await self._subscribing.all_of(admin), self._titles))
+                return
+            one = await self._subscribing.find(admin, digest)
+            await place.edit(plans.plan_card(one, self._titles, hints=self._subscribing.problems(admin, one.plan)))
+
+        await self._admins.command(interaction, answer)
+
+    @app_commands.command(name="preview", description="What the next digest would be; only you see it")
+    @app_commands.describe(digest="Which one")
+    async def preview(self, interaction: discord.Interaction, digest: str) -> None:
+        """Nothing of it counts as seen."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            one = await self._subscribing.find(admin, digest)
+            async with admitted(self._admission, admin):
+                previewed = await self._previewing(one)
+            if not await show_preview(interaction, self._session, previewed.digest, previewed.chart):
+                await place.edit(plans.silence_card(one))
+
+        await self._admins.command(interaction, answer)
+
+    @app_commands.command(name="run", description="Post a digest now; its schedule stays as it is")
+    @app_commands.describe(digest="Which one")
+    async def run(self, interaction: discord.Interaction, digest: str) -> None:
+        """Says what became of it."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            one = await self._subscribing.find(admin, digest)
+            if one.state is State.PAUSED:
+                raise CannotHold((f"{one.plan.name} is paused. Let it go on with /digest resume first.",))
+            self._starting.admit(admin)
+            await self._starting.one(admin, one, place)
+
+        await self._admins.command(interaction, answer)
+
+    @app_commands.command(name="history", description="What became of digests, and who changed what")
+    async def history(self, interaction: discord.Interaction) -> None:
+        """Newest first, in pages."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            await place.edit(await self._history(admin, None))
+
+        await self._admins.command(interaction, answer)
+
+    async def _turn_history(self, interaction: discord.Interaction, control: PlanControl) -> None:
+        before = int(control.detail) if control.detail.isdecimal() and len(control.detail) < 19 else 0
+
+        async def answer(admin: Admin, place: Place) -> None:
+            await place.edit(await self._history(admin, before or None))
+
+        await self._admins.press(interaction, control, answer)
+
+    async def _history(self, admin: Admin, before: int | None) -> Card:
+        found = await self._outbox.history(admin.guild.id, runs.RUNS_PAGE + 1, before)
+        first = before is None
+        changes = await self._subscriptions.changes(admin.guild.id, runs.CHANGES_SHOWN) if first else ()
+        return runs.history_card(
+            found[: runs.RUNS_PAGE], changes, self._titles, admin.guild.id,
+            first=first, older=len(found) > runs.RUNS_PAGE,
+        )  # fmt: skip
+
+    # -- suggestions
+
+    @edit.autocomplete("digest")
+    @pause.autocomplete("digest")
+    @resume.autocomplete("digest")
+    @remove.autocomplete("digest")
+    @list_.autocomplete("digest")
+    @preview.autocomplete("digest")
+    @run.autocomplete("digest")
+    async def suggest_digest(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Digests whose name has what was typed."""
+        admin = await self._may(interaction)
+        return [] if admin is None else suggestions.digests(await self._subscribing.all_of(admin), typed)
+
+    @add.autocomplete("sources")
+    @edit.autocomplete("sources")
+    async def suggest_sources(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Sources, after those that were typed already."""
+        admin = await self._may(interaction)
+        return [] if admin is None else suggestions.sources(self._subscribing.specs, typed)
+
+    @add.autocomplete("timezone")
+    @edit.autocomplete("timezone")
+    async def suggest_timezone(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Time zones, the server's own first, with their time now."""
+        admin = await self._may(interaction)
+        return [] if admin is None else suggestions.zones(admin.settings.time_zone, typed, interaction.created_at)
+
+    @add.autocomplete("every")
+    @edit.autocomplete("every")
+    async def suggest_every(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """How often."""
+        return suggestions.every(typed)
+
+    @add.autocomplete("at")
+    @edit.autocomplete("at")
+    async def suggest_at(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Full and half hours."""
+        return suggestions.times(typed)
+
+    @add.autocomplete("days")
+    @edit.autocomplete("days")
+    async def suggest_days(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Weekdays, after those that were typed already."""
+        return suggestions.days(typed)
+
+    @add.autocomplete("name")
+    async def suggest_name(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """After what it looks for."""
+        given = interaction.namespace
+        return suggestions.names(typed, str(given.query or ""), str(given.sources or ""))
+
+    @add.autocomplete("tag")
+    @edit.autocomplete("tag")
+    async def suggest_tag(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """The tags of the chosen forum."""
+        admin = await self._may(interaction)
+        if admin is None:
+            return []
+        channel_id = suggestions.channel_given(interaction)
+        digest = str(interaction.namespace.digest or "")
+        if channel_id is None and digest:
+            known = await self._subscribing.all_of(admin)
+            channel_id = next((one.plan.channel_id for one in known if digest in {one.id, one.plan.name}), None)
+        return suggestions.tags(admin.guild, channel_id, typed)
+
+    @edit.autocomplete("clear")
+    async def suggest_clear(self, interaction: discord.Interaction, typed: str) -> Choices:
+        """Options that can be without a value."""
+        return suggestions.clearable(typed)
+
+    async def _may(self, interaction: discord.Interaction) -> Admin | None:
+        try:
+            return await self._configuring.admit(interaction)
+        except MayNotConfigure:
+            return None
+
+    # -- parts
+
+    @property
+    def _titles(self) -> Mapping[str, str]:
+        return self._subscribing.titles
+
+    async def _with(
+        self, interaction: discord.Interaction, digest: str, work: Callable[[Admin, Subscription], Awaitable[Card]]
+    ) -> None:
+        """A command about one digest."""
+
+        async def answer(admin: Admin, place: Place) -> None:
+            await place.edit(await work(admin, await self._subscribing.find(admin, digest)))
+
+        await self._admins.command(interaction, answer)
