@@ -84,7 +84,7 @@ async def test_while_the_database_is_locked_settings_are_read_and_saves_are_said
 
 
 async def test_a_save_that_never_got_its_turn_ends_in_time_and_certainly_did_not_happen(tmp_path: Path) -> None:
-    async with life(tmp_path, busy_timeout_s=1.0, save_timeout_s=0.05) as one:
+    async with life(tmp_path, busy_timeout_s=1.0, save_timeout_s=0.3) as one:
         with locked(tmp_path), pytest.raises(NotSaved, match="in time"):
             await one.save(EVERYTHING, at=0)
         assert await one.save(DEFAULTS.changed(limit=5), at=0) == Versioned(DEFAULTS.changed(limit=5), 1)
@@ -92,11 +92,11 @@ async def test_a_save_that_never_got_its_turn_ends_in_time_and_certainly_did_not
 
 
 async def test_a_save_that_was_begun_and_takes_too_long_is_unknown_until_it_is_read(tmp_path: Path) -> None:
-    async with life(tmp_path, save_timeout_s=0.05) as one:
+    async with life(tmp_path, save_timeout_s=0.3) as one:
         await one.save(DEFAULTS.changed(limit=5), at=0)
 
         def slow(_connection: object) -> None:
-            time.sleep(0.2)  # holds up everything, as a disk that hangs would this thread
+            time.sleep(0.5)  # holds up everything, as a disk that hangs would this thread
 
         event.listen(one.database._engine.sync_engine, "commit", slow)
         with pytest.raises(SaveUnknown, match="not known"):
@@ -319,7 +319,7 @@ async def test_closing_tells_those_who_wait_and_is_bounded(tmp_path: Path) -> No
 
 
 async def test_deleting_without_a_turn_ends_in_time_and_certainly_did_not_happen(tmp_path: Path) -> None:
-    async with life(tmp_path, busy_timeout_s=1.0, save_timeout_s=0.05) as one:
+    async with life(tmp_path, busy_timeout_s=1.0, save_timeout_s=0.3) as one:
         await one.save(EVERYTHING, at=0)
         with locked(tmp_path), pytest.raises(NotSaved):
             await one.guilds.delete_guild(GUILD)
