@@ -17,6 +17,10 @@ class Size(Enum):
     """Enough to see that the benchmark works; its figures mean nothing."""
 
 
+class NotMeasurable(RuntimeError):
+    """Something is missing here that the figure needs; the message says what, and how to get it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One figure as it came out."""

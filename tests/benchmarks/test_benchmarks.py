@@ -6,11 +6,14 @@ import pytest
 
 from benchmarks.__main__ import FIGURES, main, table
 from benchmarks.acknowledgement import percentile_99
-from benchmarks.figure import Measured, Ratios, Size
+from benchmarks.browsing import find_chromium
+from benchmarks.figure import Measured, NotMeasurable, Ratios, Size
 
 
 @pytest.mark.parametrize("name", FIGURES)
 async def test_it_runs_and_gives_a_figure(name: str) -> None:
+    if name == "page" and find_chromium() is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)")
     results = await FIGURES[name](Size.TINY)
     assert results
     for result in results:
@@ -57,6 +60,19 @@ def test_the_command_line_measures_what_is_named_and_prints_json(capsys: pytest.
     assert len(told["figures"]) == 2
     assert all(figure["figure"].startswith("bus:") for figure in told["figures"])
     assert "cores" in told["machine"]
+
+
+def test_what_cannot_be_measured_here_is_said_and_the_rest_is_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def impossible(_: Size) -> list[Measured]:
+        raise NotMeasurable("No browser is installed.")
+
+    monkeypatch.setitem(FIGURES, "page", impossible)
+    assert main(["page", "bus", "--tiny", "--json"]) == 1
+    told = capsys.readouterr()
+    assert "page was not measured. No browser is installed." in told.err
+    assert len(json.loads(told.out)["figures"]) == 2
 
 
 def test_an_unknown_name_is_a_bad_argument(capsys: pytest.CaptureFixture[str]) -> None:

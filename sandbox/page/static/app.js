@@ -25,6 +25,7 @@ const state = new State();
 const view = new View();
 view.tell = tell;
 
+let isConnected = true;
 let context = null;
 let composer = null;
 const forms = new Map();
@@ -34,7 +35,8 @@ const server = connect({
   onSnapshot: (snapshot) => state.replace(snapshot),
   onChange: (change) => state.apply(change),
   onStatus: (status) => {
-    at("connection").textContent = status === "open" ? "" : "The page has lost its server. It goes on by itself when that is back.";
+    isConnected = status === "open";
+    drawStatus();
   },
 });
 
@@ -72,6 +74,7 @@ state.on("inspector", () => inspector.draw());
 state.on("controls", () => {
   faults.draw();
   drawSamples();
+  drawStatus();
 });
 state.on("modal", ({ modal }) => {
   forms.set(modal.exchange_id, modal);
@@ -97,6 +100,7 @@ function drawAll() {
   inspector.draw();
   faults.draw();
   drawSamples();
+  drawStatus();
 }
 
 function drawAround() {
@@ -114,6 +118,13 @@ function drawSamples() {
   const live = sources.filter((source) => !source.sample).map((source) => source.title);
   const said = live.length === 0 ? "All stories are samples" : `Live: ${live.join(", ")}. All else is samples`;
   at("samples").textContent = said;
+}
+
+/** What people should know before they wonder. */
+function drawStatus() {
+  const bot = state.controls?.bot.state ?? "running";
+  const wanting = { starting: "The bot is starting: its commands come in a moment.", ended: "The bot has ended. Its log tells why; under Try it can be started again." };
+  at("connection").textContent = isConnected ? wanting[bot] ?? "" : "The page has lost its server. It goes on by itself when that is back.";
 }
 
 function drawMessages() {

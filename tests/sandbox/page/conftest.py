@@ -5,16 +5,15 @@ Everything here runs on one loop for the session, because the browser does.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, expect
 from playwright.async_api import Page as Tab
 
+from benchmarks.browsing import find_chromium, running_browser, running_demo
 from sandbox.page.controls import Bot, BotState, Controls, Source
 from sandbox.page.server import Page
 from sandbox.page.stage import Stage, set_up
@@ -22,26 +21,25 @@ from sandbox.server import LocalDiscord
 from sandbox.upstreams import Behaviour
 from tests.sandbox.page.harness import harness, harness_url, window  # noqa: F401 - fixtures
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+from .person import Person
 
-
-def chromium() -> str | None:
-    """Where the system's browser is; ``CHROMIUM`` in the environment names another."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+_NO_BROWSER = "no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    path = chromium()
+    path = find_chromium()
     if path is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)")
-    async with async_playwright() as playwright:
-        # Root has no sandbox of its own, and containers little shared memory.
-        running = await playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        pytest.skip(_NO_BROWSER)
+    async with running_browser(path) as running:
         yield running
-        await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def address(browser: Browser) -> AsyncIterator[str]:
+    """Where the page of the real demo is; one for all tests, which keep out of each other's channels."""
+    async with running_demo("--quick", "--port", "0", "--no-browser") as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -88,3 +86,11 @@ async def scene() -> AsyncIterator[Scene]:
         controls = Controls(discord, sources, Bot(BotState.RUNNING))
         async with Page(discord, stage, controls) as page:
             yield Scene(discord, stage, controls, page)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(tab: Tab, address: str) -> Person:
+    """Max at the demo's page."""
+    await tab.goto(address)
+    await expect(tab.get_by_role("radio").first).to_be_visible()
+    return Person(tab)
