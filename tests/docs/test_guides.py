@@ -90,7 +90,12 @@ def test_the_configuration_table_has_every_variable_with_its_default() -> None:
 def test_the_invitation_asks_for_exactly_the_permissions_that_are_named() -> None:
     (asked,) = re.findall(r"permissions=(\d+)", text_of("README.md"))
     needed = discord.Permissions(
-        view_channel=True, send_messages=True, embed_links=True, send_messages_in_threads=True
+        view_channel=True,
+        send_messages=True,
+        embed_links=True,
+        send_messages_in_threads=True,
+        attach_files=True,
+        read_message_history=True,
     )
     assert int(asked) == needed.value
 
