@@ -1,0 +1,190 @@
+"""From what was found to the messages of each digest: what is new, its answer for the buttons, its chart, its parts.
+
+What costs time is done in threads, some digests at a time.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+import orjson
+
+from agents import telemetry
+from agents.signal import Signal
+from bot import chart
+from bot.answer import Answer, answer_id, signals_digest
+from bot.cards.digest import Digest, parts
+from bot.cards.digest_notes import failed_sources
+from bot.chart import Chart
+from bot.digest_asking import Found
+from bot.digest_question import Wanted
+from bot.novelty import seen_items
+from bot.recent import Recent
+from bot.store.outbox import KEEP_SEEN, Part, Rendered, Run, SeenItem, nonce_of
+from bot.subscription import Subscription
+
+MOST_KEPT = 50
+"""Signals of a kept answer: what is left comes with the next digest anyway."""
+_CHARTS = 16
+_log = telemetry.logger("bot.digests")
+
+
+class KnowsSeen(Protocol):
+    """What of the outbox is needed here."""
+
+    async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:
+        """See ``bot.store.outbox.Outbox``."""
+        ...
+
+
+class KeepsAnswers(Protocol):
+    """Where answers go so that the buttons of digests work."""
+
+    async def keep(self, answers: Sequence[Answer]) -> None:
+        """Write them now. Raises ``StoreError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a digest comes to."""
+
+    digest: Digest
+    answer: Answer
+    chart: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """What is new for one digest, best first."""
+
+    subscription: Subscription
+    wanted: Wanted
+    signals: tuple[Signal, ...]
+    chart: Chart | None = None
+
+
+class Renderer:
+    """Makes digests of what was found, for any number of subscriptions."""
+
+    def __init__(self, outbox: KnowsSeen, titles: Mapping[str, str]) -> None:
+        self._outbox = outbox
+        self._titles = titles
+        self._charts: Recent[tuple[object, ...], tuple[tuple[Signal, ...], Chart]] = Recent(_CHARTS)
+        """With what they show, which keeps the ids in the key those of the signals."""
+
+    async def digests(self, found: Found, several: Sequence[tuple[Subscription, Wanted]]) -> list[Drawn]:
+        """What each digest is, in the order given; nothing is written. Raises ``Unreadable``."""
+        until = found.response.occurred_at
+        seen = await self._outbox.seen([subscription.id for subscription, _ in several], until - KEEP_SEEN)
+        async with found.turn:
+            new = await asyncio.to_thread(_new, found, several, seen)
+        charted = [await self._charted(one, until) for one in new]
+        return await asyncio.to_thread(lambda: [self._drawn(one, found) for one in charted])
+
+    async def _charted(self, new: _New, until: datetime) -> _New:
+        """With the chart, if one is wanted and there is anything to be seen; digests of the same news share it."""
+        if not new.subscription.plan.chart or not new.signals:
+            return new
+        zone = new.subscription.plan.schedule.timezone
+        key = (new.wanted.since, until, zone, *(id(signal) for signal in new.signals))
+        known = self._charts.get(key)
+        if known is None:
+            drawn = await chart.draw(new.signals, new.wanted.since, until, zone, self._titles)
+            known = (new.signals, drawn)
+            self._charts.put(key, known)
+        return replace(new, chart=known[1])
+
+    def _drawn(self, new: _New, found: Found) -> Drawn:
+        limit = new.subscription.plan.limit
+        answer = _answer(new, found)
+        digest = Digest(
+            subscription=new.subscription,
+            signals=new.signals[:limit],
+            left=max(0, len(new.signals) - limit),
+            reports=found.response.reports,
+            titles=self._titles,
+            answer_id=answer.id,
+            since=new.wanted.since,
+            until=found.response.occurred_at,
+            forum=new.wanted.spot.forum,
+            chart_alt="" if new.chart is None else new.chart.alt,
+        )
+        return Drawn(digest, answer, None if new.chart is None else new.chart.png)
+
+
+async def rendered(runs: Sequence[Run], drawn: Sequence[Drawn]) -> list[Rendered | None]:
+    """The messages of each run; None for what could not be drawn because of a fault, which is logged."""
+    return await asyncio.to_thread(
+        lambda: [_rendered_or_none(run, one) for run, one in zip(runs, drawn, strict=True)]
+    )
+
+
+def _rendered_or_none(run: Run, drawn: Drawn) -> Rendered | None:
+    try:
+        return _rendered(run, drawn)
+    except Exception:  # noqa: BLE001
+        # One digest that cannot be drawn must not cost all others theirs.
+        _log.exception("a digest could not be drawn", run_id=run.id, subscription_id=run.subscription.id)
+        return None
+
+
+def _rendered(run: Run, drawn: Drawn) -> Rendered:
+    digest = drawn.digest
+    bodies = parts(digest, lambda number: nonce_of(run.workflow_id, run.subscription.id, number))
+    shown = sum(len(body.shown) for body in bodies)
+    return Rendered(
+        run_id=run.id,
+        parts=tuple(
+            Part(
+                run_id=run.id,
+                number=number,
+                subscription_id=run.subscription.id,
+                guild_id=run.subscription.guild_id,
+                channel_id=run.subscription.plan.channel_id,
+                forum=digest.forum,
+                nonce=nonce_of(run.workflow_id, run.subscription.id, number),
+                body=orjson.dumps(body.body).decode(),
+                chart=drawn.chart if number == 0 else None,
+                seen=seen_items(body.shown),
+            )
+            for number, body in enumerate(bodies)
+        ),
+        items=shown,
+        left=digest.left + len(digest.signals) - shown,
+        note=failed_sources(digest.reports, digest.titles),
+    )
+
+
+def _new(
+    found: Found, several: Sequence[tuple[Subscription, Wanted]], seen: Mapping[str, tuple[SeenItem, ...]]
+) -> list[_New]:
+    return [
+        _New(
+            subscription,
+            wanted,
+            tuple(
+                signal for signal in found.candidates.new(seen[subscription.id]) if signal.score >= wanted.min_score
+            ),
+        )
+        for subscription, wanted in several
+    ]
+
+
+def _answer(new: _New, found: Found) -> Answer:
+    tenant = str(new.subscription.guild_id)
+    kept = new.signals[:MOST_KEPT]
+    reports = found.response.reports
+    question = new.wanted.question
+    return Answer(
+        id=answer_id(tenant, question, signals_digest(kept), reports, len(new.signals), None),
+        tenant=tenant,
+        question=question,
+        signals=kept,
+        reports=reports,
+        found=len(new.signals),
+        error=None,
+        created_at=found.response.occurred_at,
+    )
