@@ -126,7 +126,13 @@ class ButtonsCog(commands.Cog, name="buttons"):
 def _is_answered_elsewhere(interaction: discord.Interaction) -> bool:
     """Whether another cog answers every press of this kind, forged ones too."""
     data: Any = interaction.data or {}
-    return str(data.get("custom_id", "")).startswith((custom_ids.CONFIG_FAMILY, custom_ids.PRIVACY_FAMILY))
+    families = (
+        custom_ids.CONFIG_FAMILY,
+        custom_ids.PRIVACY_FAMILY,
+        custom_ids.DIGEST_FAMILY,
+        custom_ids.PLAN_FAMILY,
+    )
+    return str(data.get("custom_id", "")).startswith(families)
 
 
 def _is_ours(interaction: discord.Interaction) -> bool:
