@@ -6,44 +6,44 @@ Conservative: two stories shown apart are a nuisance, two shown as one are an er
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rapidfuzz import fuzz
 
 from agents.ranking.reading import Reading, read, words
 from agents.ranking.score import best_first
+from agents.ranking.similarity import NEGATIONS, Title, same
 from agents.signal import AlsoIn, Signal
 
-MIN_RATIO = 90.0
-"""Least similarity of two titles with their words sorted, in per cent (``token_sort_ratio``)."""
 MIN_WORDS = 4
 """Titles with fewer words are the same only when they are equal."""
+LONG_WORDS = 6
+"""From this many words on, people's judgement (``similarity``) decides; shorter ones must be spelled nearly alike."""
+MIN_RATIO = 90.0
+"""Least similarity of two titles with their words sorted, in per cent (``token_sort_ratio``)."""
 MAX_STRAY_WORDS = 2
 """How many words of each title the other may lack."""
 MIN_WORD_RATIO = 85.0
 """Stray words on both sides must be spellings of each other (``defence``, ``defense``; not ``rises``, ``falls``)."""
 MAX_ALSO_IN = 20
 
-_CANDIDATES_PER_WORD = 16
-"""Bounds the work on titles that all share their rarest words."""
-
-_NEGATIONS = frozenset(
-    {
-        *("no", "not", "never", "none", "nothing", "nobody", "neither", "nor", "without", "deny", "denies", "denied"),
-        *("cannot", "cant", "dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "wont", "couldnt"),
-        *("shouldnt", "wouldnt", "hasnt", "havent", "hadnt", "aint"),
-    }
-)
+_RAREST = 6
+"""Titles of one story share one of their rarest stems: measured, 6 find every pair that comparing all finds."""
+_CANDIDATES_PER_STEM = 16
+_COMPARED_PER_TITLE = 24
+"""Bound the work on titles that all share their rarest words; those with the rarest in common come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Headline:
     """A title prepared for comparison."""
 
+    title: Title
     ordered: str
-    """Its words sorted, one space between: what is compared."""
+    """Its words sorted, one space between."""
     distinct: frozenset[str]
     facts: tuple[str, ...]
-    """Numbers and negations: titles that differ in them never tell the same story."""
+    """Numbers and negations: short titles that differ in them never tell the same story."""
 
 
 def merge(signals: Iterable[Signal]) -> list[Signal]:
@@ -139,37 +139,38 @@ def _union_equal(readings: Sequence[Reading], sets: _Sets) -> dict[int, _Headlin
 
 
 def _union_similar(headlines: dict[int, _Headline], sets: _Sets) -> None:
-    """Compare titles that share one of their rarest words.
-
-    Two titles of which each lacks at most ``MAX_STRAY_WORDS`` of the other's words share at least one of their
-    ``MAX_STRAY_WORDS + 1`` rarest (the prefix filter of set-similarity joins), so no pair is missed until a list
-    of candidates is full.
-    """
-    frequency = Counter(word for headline in headlines.values() for word in headline.distinct)
-    index: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    """Compare titles that share one of their rarest stems (the prefix filter of set-similarity joins)."""
+    frequency = Counter(stem for headline in headlines.values() for stem in headline.title.stems)
+    index: dict[str, list[int]] = defaultdict(list)
     for place, headline in headlines.items():
-        rarest = sorted(headline.distinct, key=lambda word: (frequency[word], word))[: MAX_STRAY_WORDS + 1]
-        for word in rarest:
-            candidates = index[word, headline.facts]
-            for candidate in candidates:
-                if _similar(headline, headlines[candidate]):
-                    sets.union(candidate, place)
-            if len(candidates) < _CANDIDATES_PER_WORD:
-                candidates.append(place)
+        rarest = sorted(headline.title.stems, key=lambda stem: (frequency[stem], stem))[:_RAREST]
+        candidates = dict.fromkeys(candidate for stem in rarest for candidate in index[stem])
+        for candidate in islice(candidates, _COMPARED_PER_TITLE):
+            if sets.find(candidate) != sets.find(place) and _similar(headline, headlines[candidate]):
+                sets.union(candidate, place)
+        for stem in rarest:
+            if len(index[stem]) < _CANDIDATES_PER_STEM:
+                index[stem].append(place)
 
 
-def _headline(title: Sequence[str]) -> _Headline:
-    facts = sorted([fact for fact in map(_fact, title) if fact])
-    return _Headline(" ".join(sorted(title)), frozenset(title), tuple(facts))
+def _headline(its_words: Sequence[str]) -> _Headline:
+    facts = sorted([fact for fact in map(_fact, its_words) if fact])
+    return _Headline(Title.of(its_words), " ".join(sorted(its_words)), frozenset(its_words), tuple(facts))
 
 
 def _fact(word: str) -> str | None:
-    if word in _NEGATIONS:
+    if word in NEGATIONS:
         return "not"
     return word.replace(",", "") if any(char.isdigit() for char in word) else None
 
 
 def _similar(one: _Headline, other: _Headline) -> bool:
+    if min(one.title.count, other.title.count) >= LONG_WORDS and same(one.title, other.title):
+        return True
+    return _spelled_alike(one, other)
+
+
+def _spelled_alike(one: _Headline, other: _Headline) -> bool:
     if one.facts != other.facts:
         return False
     if fuzz.ratio(one.ordered, other.ordered, score_cutoff=MIN_RATIO) == 0.0:
