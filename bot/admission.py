@@ -8,16 +8,19 @@ import asyncio
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from time import monotonic
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 REMEMBERED = 20_000
 """Users whose limits are remembered; the oldest go first."""
 USUAL_SECONDS = 2.0
 """What a request is thought to take before any has been seen."""
+TOLD_AT_ONCE = 32
+"""Refusals of one tenant: enough for a thousand within the 3 s that Discord grants, few enough to leave room."""
 
 
 class Refused(Enum):
@@ -34,6 +37,10 @@ class Refusal:
 
     why: Refused
     retry_after_s: int
+    room: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(TOLD_AT_ONCE), compare=False, repr=False
+    )
+    """To be held while the person is told; all refusals of one tenant share it."""
 
 
 class Ticket:
@@ -136,6 +143,8 @@ class Admission:
         self._burst = burst
         self._refill_s = refill_s
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """For telling refusals, by tenant; each is kept by the refusals that are not told yet."""
         self._usual_s = USUAL_SECONDS
         self._closing = False
         self._idle = asyncio.Event()
@@ -149,16 +158,16 @@ class Admission:
         ``permits`` (at most the operator's) and ``cooldown_s`` are the tenant's own; None: the operator's.
         """
         if self._closing:
-            return Refusal(Refused.CLOSING, 30)
+            return self._refusal(tenant, Refused.CLOSING, 30)
         now = self.clock()
         wait_s = max(self._cooldowns.get((tenant, user), now) - now, self._until_token_s(user, now))
         if wait_s > 0:
-            return Refusal(Refused.COOLDOWN, max(1, math.ceil(wait_s)))
+            return self._refusal(tenant, Refused.COOLDOWN, max(1, math.ceil(wait_s)))
         line = self._lines.get(tenant) or _Line(self._permits)
         line.permits = self._permits if permits is None else min(permits, self._permits)
         no_room = self._running >= self._total or line.running >= line.permits
         if no_room and len(line.waiting) >= self._queue:
-            return Refusal(Refused.BUSY, self._wait_s(line))
+            return self._refusal(tenant, Refused.BUSY, self._wait_s(line))
         self._remember(tenant, user, now, self._cooldown_s if cooldown_s is None else cooldown_s)
         return self._enter(tenant, line)
 
@@ -169,6 +178,12 @@ class Admission:
     async def idle(self) -> None:
         """Wait until every ticket was given back."""
         await self._idle.wait()
+
+    def _refusal(self, tenant: str, why: Refused, retry_after_s: int) -> Refusal:
+        room = self._rooms.get(tenant)
+        if room is None:
+            room = self._rooms[tenant] = asyncio.Semaphore(TOLD_AT_ONCE)
+        return Refusal(why, retry_after_s, room)
 
     def _wait_s(self, line: _Line) -> int:
         """When somebody at the end of the line would be served, as things go."""

@@ -16,13 +16,16 @@ from bot.cards import config as config_cards
 from bot.cards import notices
 from bot.cards.card import Card
 from bot.configuring import CannotHold, MayNotConfigure, OtherServer, Overtaken
-from bot.delivery.places import PLACE_FAULTS, Place, as_discord
+from bot.delivery.places import PLACE_FAULTS, Place, answer_privately, as_discord
 from bot.store.errors import SaveUnknown, StoreError
 
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
 
 TELL_TIMEOUT_S = 30.0
+WORTH_TELLING_S = 2.5
+"""Discord takes an answer for 3 s. Who has no turn by then, because so many of the same server are told the same,
+sees that the bot did not respond: to try later would cost as much and lead nowhere."""
 CROWDED_S = 10.0
 """What people are told to wait when the bus has no room."""
 _LATE = {10062, 40060, 50027}
@@ -34,11 +37,28 @@ _log = telemetry.logger("bot.failures")
 async def answer_failure(asker: Asker, error: BaseException, pending: Place | None = None) -> None:
     """Tell the person in words what happened; what is our fault is logged once, with its traceback.
 
-    ``pending`` is what was begun as the answer, if anything: it is replaced. Never raises but for cancellation: when
-    the person cannot be told any more, that is logged.
+    ``pending`` is what was begun as the answer, if anything: it is replaced. Refusals of one server are told a few at
+    a time, and not at all where that takes too long. Never raises but for cancellation: when the person cannot be
+    told any more, that is logged.
     """
+    cause = _cause(error)
+    if not isinstance(cause, NotNow):
+        await _answer(asker, cause, pending)
+        return
+    room = cause.refusal.room
+    try:
+        async with asyncio.timeout(WORTH_TELLING_S):
+            await room.acquire()
+    except TimeoutError:
+        return
+    try:
+        await _answer(asker, cause, pending)
+    finally:
+        room.release()
+
+
+async def _answer(asker: Asker, cause: BaseException, pending: Place | None) -> None:
     with telemetry.span("failure.answer"):
-        cause = _cause(error)
         card = _expected(cause)
         if card is None:
             if isinstance(cause, discord.HTTPException) and cause.code in _LATE:
@@ -62,18 +82,17 @@ async def tell(asker: Asker, card: Card) -> None:
 
 
 async def _tell(asker: Asker, card: Card) -> None:
-    drawn = as_discord(card)
     if isinstance(asker, commands.Context):
         if asker.interaction is None:
-            await asker.send(**drawn)
+            await asker.send(**as_discord(card))
             return
         asker = asker.interaction
     if not asker.response.is_done():
-        await asker.response.send_message(**drawn, ephemeral=True)
+        await answer_privately(asker, card)
     elif asker.response.type is discord.InteractionResponseType.deferred_channel_message:
         await asker.edit_original_response(**as_discord(card, editing=True))
     else:
-        await asker.followup.send(**drawn, ephemeral=True)
+        await asker.followup.send(**as_discord(card), ephemeral=True)
 
 
 def _cause(error: BaseException) -> BaseException:

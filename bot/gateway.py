@@ -10,6 +10,7 @@ from yarl import URL
 
 from agents import telemetry
 from bot.recent import Recent
+from bot.turns import Turns
 
 REMEMBERED_INTERACTIONS = 10_000
 _log = telemetry.logger("bot.gateway")
@@ -27,15 +28,15 @@ def set_addresses(api_url: str, gateway_url: str) -> None:
 
 
 def guard_parsers(client: discord.Client) -> None:
-    """Make the client survive a gateway event that it cannot parse, run each interaction once, and forget servers.
+    """Make the client survive events that it cannot parse, run interactions once and in turns, and forget servers.
 
     As it comes, an exception in a parser (a field missing, a type unknown) ends the whole client, an interaction
-    that Discord delivers twice runs twice, and a server that it was removed from between two sessions is still
-    thought to be there. Call it before connecting.
+    that Discord delivers twice runs twice, a thousand of one server are begun before the next one of another, and a
+    server that it was removed from between two sessions is still thought to be there. Call it before connecting.
     """
     parsers = client._connection.parsers  # noqa: SLF001 - there is no public place to stand between
     parsers["READY"] = _leaving(client, parsers["READY"], parsers["GUILD_DELETE"])
-    parsers["INTERACTION_CREATE"] = _once(parsers["INTERACTION_CREATE"])
+    parsers["INTERACTION_CREATE"] = _once(Turns(_survive("INTERACTION_CREATE", parsers["INTERACTION_CREATE"])))
     for name, parse in list(parsers.items()):
         parsers[name] = _survive(name, parse)
 

@@ -16,7 +16,7 @@ from agents import telemetry
 from agents.signal import Timeframe
 from agents.source import Option
 from bot.answer import Question
-from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, NotNow, Origin
+from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
 from bot.cards.progress import pending_card
 from bot.delivery.places import EDIT_TIMEOUT_S, MessagePlace, Place, acknowledge, as_discord
 from bot.failures import Asker, answer_failure
@@ -25,8 +25,6 @@ from bot.guild_settings import GuildSettings
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer
 _LONGEST_NUMBER = 9
-REFUSALS_AT_ONCE = 4
-"""When one server floods, telling each of its people "not now" must not hold up the answers of the others."""
 
 
 def origin_of(asker: Asker) -> Origin:
@@ -66,7 +64,6 @@ class SignalsCog(commands.Cog, name="signals"):
         self._bot = bot
         self._asking = asking
         self._session = session
-        self._refusals = asyncio.Semaphore(REFUSALS_AT_ONCE)
         self._group = self._build()
 
     async def cog_load(self) -> None:
@@ -134,9 +131,6 @@ class SignalsCog(commands.Cog, name="signals"):
                 _refuse_in_public(asker, settings)
                 question = self._asking.question(source, given, settings)
                 await self._asking.ask(question, origin, settings, begin)
-            except NotNow as error:
-                async with self._refusals:
-                    await answer_failure(asker, error, place)
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
                 await answer_failure(asker, error, place)
 

@@ -70,12 +70,7 @@ async def acknowledge(
     """
     types = discord.InteractionResponseType
     deferred = types.deferred_message_update if update else types.deferred_channel_message
-    route = Route(
-        "POST",
-        "/interactions/{webhook_id}/{webhook_token}/callback",
-        webhook_id=interaction.id,
-        webhook_token=interaction.token,
-    )
+    route = _callback(interaction)
     payload: dict[str, Any] = {"type": deferred.value}
     if private and not update:
         payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
@@ -90,6 +85,30 @@ async def acknowledge(
                     raise
     interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
     return InteractionPlace(interaction.application_id, interaction.token, session)
+
+
+async def answer_privately(interaction: discord.Interaction, card: Card) -> None:
+    """Answer an interaction that was not acknowledged yet; only the person sees it. Raises one of ``PLACE_FAULTS``.
+
+    As the client's own ``send_message``, which makes models of the card and of the message that it asks for in
+    return: half of what a refusal would cost, and a flood is a thousand of them.
+    """
+    payload = {
+        "type": discord.InteractionResponseType.channel_message.value,
+        "data": {**card.payload(), "flags": discord.MessageFlags(ephemeral=True).value},
+    }
+    session = interaction._session  # noqa: SLF001 - the client's own: ours has admitted questions to answer
+    await async_context.get().request(_callback(interaction), session=session, payload=payload)
+    interaction.response._response_type = discord.InteractionResponseType.channel_message  # noqa: SLF001 - see above
+
+
+def _callback(interaction: discord.Interaction) -> Route:
+    return Route(
+        "POST",
+        "/interactions/{webhook_id}/{webhook_token}/callback",
+        webhook_id=interaction.id,
+        webhook_token=interaction.token,
+    )
 
 
 @dataclass(frozen=True, slots=True)

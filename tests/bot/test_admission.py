@@ -244,3 +244,16 @@ def test_whatever_happens_bounds_hold_and_no_place_is_lost(
         assert all(not enter(asked, tenant).waits for tenant in "abc"[:total])
 
     asyncio.run(run())
+
+
+async def test_refusals_of_one_tenant_are_told_in_one_room_and_of_others_in_another() -> None:
+    asked = admission(permits=1, queue=0)
+    tickets = [enter(asked, tenant) for tenant in ("full", "too")]
+    first, second, other = refused(asked, "full"), refused(asked, "full"), refused(asked, "too")
+    assert first.room is second.room
+    assert first.room is not other.room
+    assert len(asked._rooms) == 2
+    del first, second, other
+    assert len(asked._rooms) == 0
+    for ticket in tickets:
+        ticket.release()

@@ -21,7 +21,9 @@ from agents.errors import (
     ScoutError,
     UnknownSource,
 )
-from bot.asking import SwitchedOff
+from bot import failures
+from bot.admission import Refusal, Refused
+from bot.asking import NotNow, SwitchedOff
 from bot.client import SignalsBot
 from bot.failures import answer_failure
 from sandbox.exchange import CallbackKind, Exchange
@@ -185,6 +187,47 @@ async def test_what_the_moment_is_the_reason_of_is_not_called_the_persons_mistak
     assert words in said
     assert "bus" not in said.lower().replace("busy", "")
     assert tracebacks(quiet_log) == []
+
+
+async def test_refusals_wait_for_room_to_be_told_but_not_for_ever(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = asyncio.Semaphore(1)
+    async with start(breaking(NotNow(Refusal(Refused.BUSY, 7, room)))) as scene:
+        await room.acquire()
+        waiting = await scene.type("/plain")
+        assert not await waiting.wait_acknowledged(0.05)
+        room.release()
+        assert await waiting.wait_acknowledged()
+        assert "about 7 seconds" in private_answer(waiting)
+        monkeypatch.setattr(failures, "WORTH_TELLING_S", 0.01)
+        await room.acquire()
+        too_late = await scene.type("/plain")
+        assert not await too_late.wait_acknowledged(0.05)
+        room.release()
+        assert not await too_late.wait_acknowledged(0.02)
+        assert not room.locked()
+
+
+async def test_cancelled_while_it_waits_for_room_or_has_it_a_refusal_loses_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = asyncio.Semaphore(0)
+    error = NotNow(Refusal(Refused.BUSY, 7, room))
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(failures, "tell", hang)
+    for begun in (False, True):
+        telling = asyncio.create_task(answer_failure(SimpleNamespace(command=None), error))  # type: ignore[arg-type]
+        await asyncio.sleep(0.01)
+        telling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await telling
+        if not begun:
+            room.release()
+        assert not room.locked()
 
 
 async def test_a_missing_permission_is_said_in_words(start: Start) -> None:

@@ -48,6 +48,21 @@ async def test_after_an_invalid_session_it_identifies_anew_at_the_address_of_the
     await scene.answer("/signals reddit")
 
 
+async def test_a_burst_of_one_server_holds_up_no_other_server(scene: Scene) -> None:
+    other = scene.local.add_guild("Other")
+    bob = scene.local.add_user("bob")
+    other.add_member(bob)
+    await until(lambda: scene.bot.get_guild(other.id))
+    burst = [await scene.type(f"/signals reddit query:{number}") for number in range(300)]
+    asked = await scene.type("/signals reddit", bob, other.first_text_channel())
+    assert await asked.wait_acknowledged()
+    assert asked.deferred
+    assert sum(exchange.acknowledged.is_set() for exchange in burst) < 250
+    for exchange in burst:
+        assert await exchange.wait_acknowledged(10)
+    assert sum(exchange.ephemeral for exchange in burst) > 250
+
+
 def test_addresses_are_set_where_the_client_looks_them_up(addresses_restored: None) -> None:
     set_addresses("http://127.0.0.1:1/api/v10", "ws://127.0.0.1:2/gateway")
     assert Route("GET", "/users/@me").url == "http://127.0.0.1:1/api/v10/users/@me"
