@@ -58,6 +58,17 @@ class Role:
     permissions: int
     position: int = 1
     managed_by: int | None = None
+    mentionable: bool = False
+    """Whether anybody may mention it, without the permission to mention all roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A forum's tag; only those who may manage threads set a ``moderated`` one."""
+
+    id: int
+    name: str
+    moderated: bool = False
 
 
 @dataclass(slots=True)
@@ -98,6 +109,11 @@ class Channel:
     archived: bool = False
     locked: bool = False
     overwrites: list[Overwrite] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    """A forum's."""
+    requires_tag: bool = False
+    applied_tags: tuple[int, ...] = ()
+    """A forum post's."""
     messages: OrderedDict[int, Message] = field(default_factory=OrderedDict)
     last_message_id: int | None = None
     with_bot: bool = True
@@ -194,6 +210,7 @@ class Guild:
         topic: str | None = None,
         owner: User | None = None,
         channel_id: int | None = None,
+        applied_tags: Iterable[int] = (),
     ) -> Channel:
         """A new channel; ``kind`` is a lower-case name of ``ChannelKind``.
 
@@ -210,6 +227,7 @@ class Guild:
             topic=topic,
             position=len(self.channels),
             created_at=wire.iso(self._clock.utc()),
+            applied_tags=tuple(applied_tags),
         )
         if channel.is_thread:
             home = parent or self.first_text_channel()
@@ -227,6 +245,14 @@ class Guild:
             if channel.kind is ChannelKind.TEXT:
                 return channel
         raise LookupError(f"{self.name} has no text channel")
+
+    def add_tag(self, forum: Channel, name: str, *, moderated: bool = False, required: bool = False) -> Tag:
+        """A new tag for a forum's posts; ``required``: from now on each post has one."""
+        tag = Tag(self._snowflakes.next(), name, moderated)
+        forum.tags.append(tag)
+        forum.requires_tag = forum.requires_tag or required
+        self._tell("CHANNEL_UPDATE", wire.channel(forum))
+        return tag
 
     def remove_channel(self, channel: Channel) -> None:
         """Delete the channel and, as Discord does, the threads under it."""
@@ -279,9 +305,9 @@ class Guild:
         """The role that every member has."""
         return self.roles[self.id]
 
-    def add_role(self, name: str, *, permissions: int | Collection[str] = 0) -> Role:
+    def add_role(self, name: str, *, permissions: int | Collection[str] = 0, mentionable: bool = False) -> Role:
         """A new role above the others."""
-        role = Role(self._snowflakes.next(), name, to_bits(permissions), position=len(self.roles))
+        role = Role(self._snowflakes.next(), name, to_bits(permissions), len(self.roles), mentionable=mentionable)
         self.roles[role.id] = role
         self._tell("GUILD_ROLE_CREATE", {"guild_id": str(self.id), "role": wire.role(role)})
         return role

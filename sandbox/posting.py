@@ -229,8 +229,11 @@ def _resolve_mentions(backend: Backend, message: Message, allowed: JsonObject | 
     roles = [i for i in _ROLE_MENTION.findall(message.content) if named_roles is None or i in named_roles]
     found = (backend.world.users.get(int(i)) for i in dict.fromkeys(users))
     message.mentioned = tuple(user for user in found if user is not None)
-    message.mentioned_roles = tuple(int(i) for i in dict.fromkeys(roles))
     may = backend.world.permissions_of(message.author.id, message.channel) & MENTION_EVERYONE
+    known = {} if message.channel.guild is None else message.channel.guild.roles
+    message.mentioned_roles = tuple(
+        role.id for i in dict.fromkeys(roles) if (role := known.get(int(i))) and (may or role.mentionable)
+    )
     pings = "@everyone" in message.content or "@here" in message.content
     message.mentions_everyone = bool(pings and "everyone" in parse and may)
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sandbox.guilds import Channel, Guild, Member, Role, User
     from sandbox.messages import Attachment, Message
 
+_REQUIRE_TAG = 1 << 4
+"""A forum's flag."""
+
 __all__ = ["attachment", "channel", "guild", "guild_create", "iso", "member", "message", "role", "user"]
 
 
@@ -62,7 +65,7 @@ def role(value: Role) -> JsonObject:
         "icon": None,
         "unicode_emoji": None,
         "managed": value.managed_by is not None,
-        "mentionable": False,
+        "mentionable": value.mentionable,
         "flags": 0,
     }
     if value.managed_by is not None:
@@ -76,7 +79,7 @@ def channel(value: Channel) -> JsonObject:
         "id": str(value.id),
         "type": int(value.kind),
         "last_message_id": None if value.last_message_id is None else str(value.last_message_id),
-        "flags": 0,
+        "flags": _REQUIRE_TAG if value.requires_tag else 0,
     }
     if value.guild is None:
         data["recipients"] = [] if value.recipient is None else [user(value.recipient)]
@@ -103,7 +106,16 @@ def _channel_fields(value: Channel) -> JsonObject:
         fields |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     if value.kind in (15, 16):
         fields |= {
-            "available_tags": [],
+            "available_tags": [
+                {
+                    "id": str(tag.id),
+                    "name": tag.name,
+                    "moderated": tag.moderated,
+                    "emoji_id": None,
+                    "emoji_name": None,
+                }
+                for tag in value.tags
+            ],
             "default_reaction_emoji": None,
             "default_sort_order": None,
             "default_forum_layout": 0,
@@ -118,7 +130,7 @@ def _thread_fields(value: Channel) -> JsonObject:
         "message_count": len(value.messages),
         "total_message_sent": len(value.messages),
         "member_count": 1,
-        "applied_tags": [],
+        "applied_tags": list(map(str, value.applied_tags)),
         "thread_metadata": {
             "archived": value.archived,
             "archive_timestamp": value.created_at,

@@ -20,6 +20,8 @@ from sandbox.permissions import (
 from sandbox.rest.call import NO_CONTENT, Call, Reply
 from sandbox.snowflakes import parse_snowflake
 
+MOST_TAGS = 5
+"""Of one forum post."""
 NONCES_KEPT = 10_000
 """Nonces remembered; the oldest go first."""
 
@@ -264,12 +266,31 @@ def _start_post(backend: Backend, call: Call, forum: Channel, name: str, body: J
     if not isinstance(first, dict):
         raise InvalidForm([FieldError(("message",), "BASE_TYPE_REQUIRED", "This field is required")])
     backend.world.bot_channel(forum.id, _needed(call, first, SEND_MESSAGES))
+    tags = _applied_tags(backend, forum, body)
     made = posting.draft(backend, call, first, None, ("message",))
     assert forum.guild is not None
-    thread = forum.guild.add_channel(name, "thread", parent=forum, owner=backend.world.bot)
+    thread = forum.guild.add_channel(name, "thread", parent=forum, owner=backend.world.bot, applied_tags=tags)
     message = posting.create(backend, thread, backend.world.bot, made, message_id=thread.id)
     posting.announce(backend, message, "MESSAGE_CREATE")
     return Reply(201, {**wire.channel(thread), "message": wire.message(message)})
+
+
+def _applied_tags(backend: Backend, forum: Channel, body: JsonObject) -> tuple[int, ...]:
+    asked = body.get("applied_tags") or []
+    if not isinstance(asked, list) or len(asked) > MOST_TAGS:
+        reason = f"Must be {MOST_TAGS} or fewer in length."
+        raise InvalidForm([FieldError(("applied_tags",), "BASE_TYPE_MAX_LENGTH", reason)])
+    known = {tag.id: tag for tag in forum.tags}
+    tags = [known.get(parse_snowflake(one) or 0) for one in asked]
+    chosen = [tag for tag in tags if tag is not None]
+    if len(chosen) < len(tags):
+        raise refusal(10087)
+    if forum.requires_tag and not chosen:
+        raise refusal(40067)
+    granted = backend.world.permissions_of(backend.world.bot.id, forum)
+    if any(tag.moderated for tag in chosen) and not granted & permissions.MANAGE_THREADS:
+        raise refusal(40066)
+    return tuple(tag.id for tag in chosen)
 
 
 def start_thread_from_message(backend: Backend, call: Call) -> Reply:

@@ -13,7 +13,7 @@ from sandbox.clock import Clock
 from sandbox.messages import MessageFlags
 from sandbox.server import LocalDiscord
 
-from .clients import COMMANDS, Place, Rest, register, settle
+from .clients import COMMANDS, Answer, Place, Rest, register, settle
 
 
 @pytest.fixture
@@ -219,6 +219,42 @@ async def test_a_post_in_a_forum_needs_the_permission_to_send_and_none_to_make_t
     assert (await rest("POST", f"/channels/{forum.id}/threads", body)).status == 201
     place.guild.overwrite(forum, place.guild.everyone, deny=["send_messages"])
     assert (await rest("POST", f"/channels/{forum.id}/threads", body)).body["code"] == 50013
+
+
+async def test_a_role_is_called_where_it_is_allowed_and_the_bot_may(rest: Rest, place: Place) -> None:
+    place.guild.overwrite(place.channel, place.guild.everyone, deny=["mention_everyone"])
+    closed, open_to_all = place.guild.add_role("closed"), place.guild.add_role("open", mentionable=True)
+    content = f"<@&{closed.id}> <@&{open_to_all.id}>"
+    both = {"parse": [], "roles": [str(closed.id), str(open_to_all.id)]}
+    assert (await rest.post(place.channel, content=content, allowed_mentions={"parse": []})).body[
+        "mention_roles"
+    ] == []
+    told = (await rest.post(place.channel, content=content, allowed_mentions=both)).body
+    assert told["mention_roles"] == [str(open_to_all.id)]
+    place.guild.overwrite(place.channel, place.guild.everyone, allow=["mention_everyone"])
+    told = (await rest.post(place.channel, content=content, allowed_mentions=both)).body
+    assert told["mention_roles"] == [str(closed.id), str(open_to_all.id)]
+
+
+async def test_a_forums_posts_have_its_tags(rest: Rest, place: Place) -> None:
+    forum = place.guild.add_channel("forum", "forum")
+    news, staff = place.guild.add_tag(forum, "news"), place.guild.add_tag(forum, "staff", moderated=True)
+    path = f"/channels/{forum.id}/threads"
+
+    async def post(*tags: object) -> Answer:
+        return await rest("POST", path, {"name": "x", "message": {"content": "x"}, "applied_tags": list(tags)})
+
+    assert (await post(str(news.id))).body["applied_tags"] == [str(news.id)]
+    assert (await post("1")).body["code"] == 10087
+    assert (await post(str(staff.id))).body["code"] == 40066
+    place.guild.set_bot_permissions(["manage_threads"])
+    assert (await post(str(staff.id))).status == 201
+    assert (await post()).status == 201
+    place.guild.add_tag(forum, "must", required=True)
+    assert (await post()).body["code"] == 40067
+    assert [tag["name"] for tag in (await rest("GET", f"/channels/{forum.id}")).body["available_tags"]] == [
+        "news", "staff", "must",
+    ]  # fmt: skip
 
 
 async def test_a_guild_names_the_channels_that_discord_itself_posts_in(rest: Rest, place: Place) -> None:
