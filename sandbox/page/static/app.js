@@ -321,6 +321,13 @@ async function upload(file) {
 
 // -- the rest of the page
 
+/** Whoever begins to type without having chosen where writes a message, as in Discord. */
+document.addEventListener("keydown", (event) => {
+  const isCharacter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const hasPlace = event.target.closest("select, textarea, dialog, [contenteditable], input:not([type=radio], [type=checkbox])");
+  if (isCharacter && hasPlace === null) composer?.focus();
+});
+
 let toldAt = 0;
 
 function tell(sentence) {

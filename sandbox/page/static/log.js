@@ -1,13 +1,14 @@
 // The messages of one channel. Drawn in slices, so that typing and scrolling never wait for them.
 
-import { h } from "./dom.js";
-import { renderMessage, tickTimestamps } from "./messages.js";
+import { h, nameOf } from "./dom.js";
+import { renderMessage, summary, tickTimestamps } from "./messages.js";
 
 const SLICE_MS = 8;
 const AT_ONCE = 25;
 const NEAR_PX = 90;
 const GROUPED_MS = 7 * 60_000;
 const TICK_MS = 15_000;
+const QUIET_MS = 1500;
 
 /** Gives `show(messages, context)` for another channel or person, `put(message)`, `remove(id)` and `redraw()`. */
 export function mountLog({ scroll, list, newer }, now) {
@@ -17,7 +18,11 @@ export function mountLog({ scroll, list, newer }, now) {
   let stuck = true;
   let filling = 0;
   const changed = new Set();
+  const settling = new Map();
+  const heard = h("p", { class: "unseen", role: "status" });
   let flushing = false;
+
+  scroll.after(heard);
 
   scroll.addEventListener("scroll", () => {
     stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
@@ -95,9 +100,11 @@ export function mountLog({ scroll, list, newer }, now) {
   }
 
   function remove(id) {
+    const had = items.get(id)?.contains(document.activeElement) ?? false;
     items.get(id)?.remove();
     items.delete(id);
     changed.delete(id);
+    if (had) scroll.focus({ preventScroll: true });
     const at = shown.findIndex((message) => message.id === id);
     if (at === -1) return;
     shown.splice(at, 1);
@@ -105,7 +112,7 @@ export function mountLog({ scroll, list, newer }, now) {
   }
 
   function insert(message, at) {
-    const item = h("li", {}, ...parts(message, at));
+    const item = h("li", { role: "none" }, ...parts(message, at));
     const after = shown.slice(at + 1).find((later) => items.has(later.id));
     list.insertBefore(item, after === undefined ? null : items.get(after.id));
     items.set(message.id, item);
@@ -116,10 +123,19 @@ export function mountLog({ scroll, list, newer }, now) {
     const item = items.get(message.id);
     const key = item.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     const had = item.contains(document.activeElement);
+    // An answer in progress changes every second: readers of the screen hear of its last version only.
+    item.setAttribute("aria-live", "off");
+    clearTimeout(settling.get(message.id));
+    settling.set(message.id, setTimeout(() => tellChange(message), QUIET_MS));
     item.replaceChildren(...parts(message, at));
     if (!had) return;
     const same = key === undefined ? null : item.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
-    (same ?? scroll).focus({ preventScroll: true });
+    (same ?? item.querySelector(".message")).focus({ preventScroll: true });
+  }
+
+  function tellChange(message) {
+    settling.delete(message.id);
+    if (items.has(message.id)) heard.textContent = `${nameOf(message.author)} changed a message: ${summary(message)}`;
   }
 
   function parts(message, at) {
@@ -140,7 +156,7 @@ export function mountLog({ scroll, list, newer }, now) {
       h("button", { class: "hint", onclick: () => context.onPrefill("/signals reddit ") }, "/signals reddit"),
       " below, and press Enter twice: once for the command, once to send it.",
     );
-    return h("li", { class: "welcome" }, h("h2", {}, title), context.mayWrite ? hint : null);
+    return h("li", { class: "welcome", role: "none" }, h("h2", {}, title), context.mayWrite ? hint : null);
   }
 
   return { show, put, remove };

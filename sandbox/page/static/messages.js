@@ -92,7 +92,7 @@ function reply(original, id) {
     found?.scrollIntoView({ block: "center" });
     found?.focus();
   };
-  const words = snippet(original);
+  const words = summary(original);
   return h(
     "div",
     { class: "message-why" },
@@ -102,10 +102,19 @@ function reply(original, id) {
   );
 }
 
-function snippet(message) {
+/** The beginning of what a message says, on one line and as it is written. */
+export function summary(message) {
   const embed = message.embeds?.[0];
-  const text = message.content || embed?.title || embed?.description || "Click to see it";
+  const text = message.content || embed?.title || embed?.description || firstText(message.components) || "Click to see it";
   return [...text.replaceAll("\n", " ")].slice(0, LONGEST_SNIPPET).join("");
+}
+
+function firstText(components) {
+  for (const component of components ?? []) {
+    const text = component.content || firstText(component.components);
+    if (text) return text;
+  }
+  return "";
 }
 
 // -- what it holds

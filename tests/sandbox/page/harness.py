@@ -20,6 +20,9 @@ HERE = Path(__file__).parent
 CAPTURED: dict[str, Any] = json.loads((HERE / "captured.json").read_text())
 """What the bot registered and answered in the local Discord, as Discord's JSON."""
 
+WEAK_CONTRASTS = (HERE / "contrasts.js").read_text()
+"""Evaluated in a window: its texts that cannot be read well, none where all is right."""
+
 PATIENCE_MS = 5_000
 
 

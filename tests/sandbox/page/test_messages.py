@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.sandbox.page import samples
-from tests.sandbox.page.harness import CAPTURED, Harness
+from tests.sandbox.page.harness import CAPTURED, WEAK_CONTRASTS, Harness
 from tests.sandbox.page.samples import GENERAL, USERS, button, message, row, select, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -418,7 +418,7 @@ async def test_all_text_can_be_read(harness: Harness, theme: str) -> None:
     """The contrast of every text against what is behind it is 4.5 to 1 or more (WCAG AA)."""
     await harness.tab.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     await harness.draw(*EVERYTHING)
-    assert await harness.tab.evaluate("harness.weakContrasts()") == []
+    assert await harness.tab.evaluate(WEAK_CONTRASTS) == []
 
 
 async def test_nothing_is_wider_than_a_phone(harness: Harness) -> None:
