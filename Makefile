@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench picture lock clean
+.PHONY: demo test check bench screenshot lock clean
 
 demo: .venv/installed
 	@$(PY) -m bot demo $(ARGS)
@@ -37,9 +37,9 @@ bench: .venv/installed
 	[ -x $(PY) ] || $$uv venv --quiet --no-project --python $(PYTHON) .venv || exit 1; \
 	VIRTUAL_ENV=.venv $$uv pip sync --quiet --require-hashes requirements.lock && echo "$$sum" > $@
 
-# Draws the picture in README.md anew, from a real exchange with the demo's bot.
-picture: .venv/installed
-	@$(PY) -m docs.picture
+# Takes the screenshot in README.md anew, of the real demo in a headless Chromium.
+screenshot: .venv/installed
+	@SCREENSHOT=1 $(PY) -m pytest -n0 tests/sandbox/page/test_screenshot.py
 
 lock:
 	@uv=`command -v uv || echo .uv/bin/uv`; \

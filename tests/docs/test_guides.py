@@ -117,7 +117,7 @@ def test_the_version_is_one_and_its_changes_are_told() -> None:
 
 def test_the_readme_begins_with_a_picture_and_the_two_commands() -> None:
     text = text_of("README.md")
-    picture, demo, test = text.index("docs/images/answer.svg"), text.index("make demo"), text.index("make test")
+    picture, demo, test = text.index("docs/images/demo.png"), text.index("make demo"), text.index("make test")
     assert picture < demo < test < text.index("## In your own server")
 
 

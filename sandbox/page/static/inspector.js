@@ -102,9 +102,8 @@ export function mountInspector(container, state, view) {
       const head = [
         h("span", { class: "when" }, `+${Math.round(entry.at_ms - exchange.at_ms)} ms`),
         h("span", { class: "way", title: entry.towards === "bot" ? "Discord to bot" : "bot to Discord" }, entry.towards === "bot" ? "→ bot" : "← bot"),
-        h("span", { class: "what" }, entry.what),
         entry.status === undefined ? null : h("span", { class: `status s${Math.floor(entry.status / 100)}` }, entry.status === 0 ? "no answer" : String(entry.status)),
-        entry.fault ? h("span", { class: "fault" }, `made to fail: ${entry.fault.replaceAll("_", " ")}`) : null,
+        h("span", { class: "what" }, entry.what, entry.fault ? h("span", { class: "fault" }, ` made to fail: ${entry.fault.replaceAll("_", " ")}`) : null),
       ];
       if (!entry.body) return h("li", { class: "entry" }, ...head);
       const details = h("details", { open: shown.open.has(key) }, h("summary", { "data-focus": key }, ...head), h("pre", { tabindex: "0" }, entry.body));

@@ -78,7 +78,7 @@ async def test_buttons_work_after_the_bot_was_restarted(person: Person) -> None:
     await expect(person.last).to_contain_text("Page 2/2", timeout=ANSWER_MS)
 
 
-@pytest.mark.parametrize("how", ["Close it", "Cut it", "Ask to reconnect", "End the session"])
+@pytest.mark.parametrize("how", ["Cut it", "End the session"])
 async def test_a_dropped_gateway_is_survived(person: Person, how: str) -> None:
     await person.act_as("Ada")
     await person.go("staff")
