@@ -165,8 +165,12 @@ def custom_ids(message: Message) -> dict[str, str]:
 
 
 def may_mention(requests: Iterable[RequestRecord]) -> list[RequestRecord]:
-    """Requests that create or edit a message without forbidding every mention."""
-    return [record for record in requests if _makes_message(record) and _mentions(record) != {"parse": []}]
+    """Requests that create or edit a message without forbidding every mention, but for a digest's own role."""
+    return [
+        record
+        for record in requests
+        if _makes_message(record) and _mentions(record) != {"parse": []} and not _calls_one_role(record)
+    ]
 
 
 def _makes_message(record: RequestRecord) -> bool:
@@ -174,12 +178,28 @@ def _makes_message(record: RequestRecord) -> bool:
         return False
     if record.path.endswith("/callback"):
         return record.body.get("type") in {SAY, UPDATE}
-    return "/messages" in record.path or record.path.startswith("/webhooks/")
+    return "/messages" in record.path or record.path.startswith("/webhooks/") or "message" in record.body
+
+
+def _message_of(record: RequestRecord) -> Mapping[str, Any]:
+    """The message within a response to an interaction or a post in a forum, or the whole body."""
+    body: Mapping[str, Any] = record.body
+    inner = body.get("data" if record.path.endswith("/callback") else "message", body)
+    return inner if isinstance(inner, Mapping) else body
 
 
 def _mentions(record: RequestRecord) -> Any:
-    body: Mapping[str, Any] = record.body
-    return (body.get("data", {}) if record.path.endswith("/callback") else body).get("allowed_mentions")
+    return _message_of(record).get("allowed_mentions")
+
+
+def _calls_one_role(record: RequestRecord) -> bool:
+    """Whether it is a new message in a channel whose whole content is the one role that it may mention."""
+    mentions, content = _mentions(record), _message_of(record).get("content")
+    if not isinstance(mentions, Mapping) or len(mentions.get("roles", ())) != 1:
+        return False
+    (role_id,) = mentions["roles"]
+    in_channel = record.method == "POST" and record.path.startswith("/channels/")
+    return in_channel and mentions == {"parse": [], "roles": [role_id]} and content == f"<@&{role_id}>"
 
 
 def edits(local: LocalDiscord) -> list[RequestRecord]:
