@@ -305,7 +305,7 @@ function readMaskedLink(text, at, state) {
 }
 
 function endOfLabel(text, at) {
-  const last = Math.min(text.length, at + LONGEST_LABEL);
+  const last = Math.min(text.lastIndexOf("](") + 1, at + LONGEST_LABEL);
   let open = 0;
   for (let index = at; index < last; index += 1) {
     if (text[index] === "\\") index += 1;

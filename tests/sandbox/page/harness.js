@@ -95,24 +95,6 @@ const harness = {
     return Math.min(once(), once(), once());
   },
 
-  /** The longest task of the main thread while `action` runs, in milliseconds; the best of three runs. */
-  async longestTask(action) {
-    const runs = [];
-    for (let run = 0; run < 3; run += 1) {
-      let longest = 0;
-      const observer = new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
-      });
-      observer.observe({ type: "longtask" });
-      await action();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      observer.disconnect();
-      runs.push(longest);
-      if (longest < 50) break;
-    }
-    return Math.min(...runs);
-  },
-
   async scrollThrough() {
     const scroll = document.getElementById("scroll");
     scroll.scrollTop = 0;

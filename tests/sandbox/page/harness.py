@@ -65,6 +65,26 @@ class Harness:
         return [given for called, given in made if called == name]
 
 
+async def longest_task_ms(tab: Tab, script: str, argument: Any = None) -> float:
+    """Evaluate the script; how long the longest task of the main thread kept it meanwhile.
+
+    Counted in the thread's own time, so that a busy machine does not lengthen it.
+    """
+    browser = tab.context.browser
+    assert browser is not None
+    await browser.start_tracing(page=tab, categories=["toplevel"])
+    await tab.evaluate(script, argument)
+    events = json.loads(await browser.stop_tracing())["traceEvents"]
+    names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    tasks = [
+        event["tdur"] / 1000
+        for event in events
+        if event["name"].endswith("RunTask") and names.get(event["tid"]) == "CrRendererMain" and "tdur" in event
+    ]
+    assert tasks, "nothing was traced"
+    return max(tasks)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def harness_url() -> AsyncIterator[str]:
     """Where the modules are served, with the headers of the page itself."""
