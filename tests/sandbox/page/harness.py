@@ -76,7 +76,7 @@ async def longest_task_ms(tab: Tab, script: str, argument: Any = None) -> float:
     await tab.evaluate(script, argument)
     events = json.loads(await browser.stop_tracing())["traceEvents"]
     names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
-    tasks = [
+    tasks: list[float] = [
         event["tdur"] / 1000
         for event in events
         if event["name"].endswith("RunTask") and names.get(event["tid"]) == "CrRendererMain" and "tdur" in event
