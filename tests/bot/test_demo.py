@@ -4,6 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def demo(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+def demo(
+    *arguments: str, typed: str = "", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bot", "demo", *arguments],
         input=typed,
@@ -19,7 +25,7 @@ def demo(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **(variables or {})},
         check=False,
     )
 
@@ -48,24 +54,81 @@ def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
     assert "What the marks mean" in ran.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_no_bot_stays_behind_when_it_is_ended_or_its_terminal_closed(number: signal.Signals, tmp_path: Path) -> None:
-    ran = subprocess.Popen(
-        [sys.executable, "-m", "bot", "demo", "--terminal", "--quick"],
+def listening(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bot", "demo", "--quick", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
     )
-    with ran:
-        assert ran.stdin is not None
-        assert ran.stdout is not None
-        for line in ran.stdout:
-            if "thinking" in line:
-                break
-        (bot,) = Path(f"/proc/{ran.pid}/task/{ran.pid}/children").read_text().split()
+
+
+def line_with(words: str, ran: subprocess.Popen[str]) -> str:
+    assert ran.stdout is not None
+    for line in ran.stdout:
+        if words in line:
+            return line
+    pytest.fail(f"it ended without saying {words!r}")
+
+
+def bot_of(ran: subprocess.Popen[str]) -> str:
+    """The process id of the bot, as soon as there is one."""
+    children = Path(f"/proc/{ran.pid}/task/{ran.pid}/children")
+    deadline = time.monotonic() + 15
+    while not children.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return children.read_text().split()[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "words"),
+    [
+        (signal.SIGTERM, ["--terminal"], "thinking"),
+        (signal.SIGHUP, ["--terminal"], "thinking"),
+        (signal.SIGTERM, ["--port", "0"], "Open "),
+    ],
+)
+def test_no_bot_stays_behind_when_it_is_ended_or_its_terminal_closed(
+    number: signal.Signals, arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    with listening(*arguments, folder=tmp_path) as ran:
+        line_with(words, ran)
+        bot = bot_of(ran)
         ran.send_signal(number)
         ran.send_signal(number)
         assert ran.wait(15) == 1
     assert not Path(f"/proc/{bot}").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def answer_of(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, ""
+
+
+def test_others_need_the_key_that_is_printed_and_a_port_that_is_taken_is_said_to_be(tmp_path: Path) -> None:
+    with listening("--host", "0.0.0.0", "--port", "0", folder=tmp_path) as ran:
+        url = line_with("Open ", ran).split()[1].replace("0.0.0.0", "127.0.0.1")
+        port = url.split(":")[2].partition("/")[0]
+        assert "?key=" in url
+        assert answer_of(url.partition("?")[0])[0] == 403
+        taken = demo("--port", port, "--no-browser")
+        assert taken.returncode == 2
+        assert "--port" in taken.stdout
+        ran.terminate()
+        ran.wait(15)
+
+
+def test_real_sources_that_cannot_be_reached_are_samples_and_it_says_so() -> None:
+    nowhere = dict.fromkeys(("REDDIT_URL", "HACKERNEWS_API_URL", "NEWS_FEEDS"), "http://127.0.0.1:9/")
+    ran = demo("--once", "--quick", "--live", variables=nowhere)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "No real source can be reached" in ran.stdout
+    assert "All stories are samples." in ran.stdout
+    assert "(sample)" in ran.stdout
