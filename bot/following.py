@@ -29,6 +29,11 @@ class Following:
         self._clock = clock
         self._over: dict[str, asyncio.Event] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Workflows whose end somebody waits for."""
+        return len(self._over)
+
     async def on_workflow_finished(self, event: WorkflowFinished) -> None:
         """For the bus."""
         over = self._over.get(event.workflow_id)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.cards import limits
+from bot.cards.answer import status_line
 from bot.cards.card import Button, ButtonStyle, Card, Colour, Embed
 from bot.cards.custom_ids import PlanControl
 from bot.cards.digest import LONGEST_POST_NAME, Digest, post_name
@@ -231,8 +232,19 @@ def preview_words(digest: Digest) -> str:
     return "\n".join(lines)
 
 
-def silence_card(one: Subscription) -> Card:
+def silence_card(digest: Digest) -> Card:
     """A preview of nothing."""
-    hint = "With `when_empty`, a line would say so." if not one.plan.when_empty else ""
-    text = f"There is nothing new since the last one, so nothing would be posted. {hint}".strip()
-    return _card(f"Preview · {quoted(one.plan.name, _NAME) or '?'}", text, Colour.NOTICE)
+    title = f"Preview · {quoted(digest.subscription.plan.name, _NAME) or '?'}"
+    states = [status_line(report, digest.titles, 90) for report in digest.reports[:10] if not report.status.answered]
+    if states and len(states) == len(digest.reports):
+        return _card(title, "\n".join(("No source could answer, so nobody knows what is new.", *states)), Colour.NONE)
+    text = (
+        "There is nothing new since the last one, so nothing would be posted. With `when_empty` a line would say so."
+    )
+    return _card(title, "\n".join((text, *states)), Colour.PARTLY if states else Colour.NOTICE)
+
+
+def no_preview_card(one: Subscription) -> Card:
+    """The sources took too long."""
+    title = f"Preview · {quoted(one.plan.name, _NAME) or '?'}"
+    return _card(title, "No answer came in time. Try again in a minute.", Colour.NONE)

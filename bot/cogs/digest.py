@@ -13,12 +13,14 @@ from bot.cards import custom_ids, notices, plans, runs
 from bot.cards.card import Card
 from bot.cards.custom_ids import PlanControl
 from bot.cards.digest import Digest
+from bot.cards.digest_notes import nothing_to_ask
 from bot.cogs import digest_suggestions as suggestions
 from bot.cogs.admins import Admins, custom_id_of
 from bot.cogs.starting import Starting, admitted
 from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure
 from bot.delivery.places import PLACE_FAULTS, Place
 from bot.delivery.previews import show_preview
+from bot.digest_question import NothingToAsk
 from bot.failures import answer_failure, tell
 from bot.store.outbox import Outbox
 from bot.store.subscriptions import Subscriptions
@@ -46,7 +48,7 @@ class Preview(Protocol):
 
 
 Previewing = Callable[[Subscription], Awaitable[Preview]]
-"""What the next digest would be, now; nothing is marked as seen. Raises ``TimeoutError``."""
+"""What the next digest would be, now; nothing is marked as seen. Raises ``TimeoutError`` and ``NothingToAsk``."""
 
 
 class TargetId(app_commands.Transformer):
@@ -305,10 +307,16 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
 
         async def answer(admin: Admin, place: Place) -> None:
             one = await self._subscribing.find(admin, digest)
-            async with admitted(self._admission, admin):
-                previewed = await self._previewing(one)
-            if not await show_preview(interaction, self._session, previewed.digest, previewed.chart):
-                await place.edit(plans.silence_card(one))
+            try:
+                async with admitted(self._admission, admin):
+                    previewed = await self._previewing(one)
+            except NothingToAsk as error:
+                await place.edit(notices.not_available(nothing_to_ask(error.names, self._titles)))
+            except TimeoutError:
+                await place.edit(plans.no_preview_card(one))
+            else:
+                if not await show_preview(interaction, self._session, previewed.digest, previewed.chart):
+                    await place.edit(plans.silence_card(previewed.digest))
 
         await self._admins.command(interaction, answer)
 

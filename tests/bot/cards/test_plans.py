@@ -145,7 +145,7 @@ def test_whatever_is_in_a_digest_its_cards_stay_within_the_limits(
         plans.so_already(one),
         plans.confirm_remove_card(one, GUILD),
         plans.removed_card(one),
-        plans.silence_card(one),
+        plans.no_preview_card(one),
         plans.announcement(1, "edit", text, plans.difference(one.plan, other.plan, {})),
         runs.history_card(
             [past_run(number, subscription_name=text, note=text, left=10**9) for number in range(runs.RUNS_PAGE)],
