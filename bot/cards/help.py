@@ -20,11 +20,16 @@ _STATES = (
 )
 _BUTTONS = (
     "◀️ ▶️ turn the pages · 🔄 asks the same question anew. "
-    "Under someone else's answer they give you a copy that only you see."
+    "Under someone else's answer they give you a copy that only you see. "
+    "Under a digest: 📥 what had no room, 🔎 why these items, 🔇 mutes a word (admins)."
 )
 _ADMINS = (
     "`/config show` shows what this server has set, `/config panel` changes it. "
     "`/feeds add` gives `/signals news` feeds of this server's own."
+)
+_DIGESTS = (
+    "`/setup` makes a digest in four choices: where, what, when. `/digest` has everything else: a preview, a role to "
+    "call, a chart, history. `/workflow start` posts all of them now."
 )
 _PRIVACY = "`/privacy show` tells what I keep and for how long; `/privacy delete` deletes it."
 _MOST_SOURCES = 20
@@ -37,6 +42,7 @@ def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Ca
         Field("What the marks mean", _STATES),
         Field("Buttons", _BUTTONS),
         Field("For admins", _ADMINS),
+        Field("Digests, for admins", _DIGESTS),
         Field("Privacy", _PRIVACY),
     ]
     budget.left -= sum(len(field.name) + len(field.value) for field in closing)
