@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from playwright.async_api import BrowserContext, WebSocketRoute, expect
 from playwright.async_api import Page as Tab
-from playwright.async_api import expect
+
+from benchmarks.browsing import send_command
+from sandbox import posting
+from sandbox.guilds import Channel
+from sandbox.messages import Message
 
 from .conftest import Scene
 
@@ -17,3 +24,185 @@ async def test_it_shows_what_is_said(scene: Scene, tab: Tab) -> None:
     await scene.discord.say(scene.stage.people[1], channel, "**Hello** there")
     await expect(tab.get_by_role("article").last).to_contain_text("Hello there")
     await expect(tab.get_by_role("article").last.locator("strong")).to_have_text("Hello")
+
+
+def button(content: str = "Page 1") -> posting.Draft:
+    """A message of the bot's with a button under it."""
+    row = {"type": 1, "components": [{"type": 2, "style": 1, "label": "Next", "custom_id": "next"}]}
+    return posting.Draft(content, None, [row], None, None, None, other=False)
+
+
+def say(scene: Scene, channel: Channel, made: posting.Draft, **fields: Any) -> Message:
+    """Say something as the bot."""
+    backend = scene.discord.backend
+    message = posting.create(backend, channel, scene.discord.bot_user, made, **fields)
+    posting.announce(backend, message, "MESSAGE_CREATE")
+    return message
+
+
+async def test_two_browsers_see_the_same_each_as_whom_they_chose(
+    scene: Scene, tab: Tab, context: BrowserContext
+) -> None:
+    other = await context.browser.new_context() if context.browser else context
+    second = await other.new_page()
+    for window in (tab, second):
+        await window.goto(scene.page.url)
+    await second.locator("#people label").filter(has_text="Ada").click()
+    general = scene.stage.servers[0].first_text_channel()
+    say(scene, general, button("For all"))
+    say(scene, general, button("For Ada"), flags=64, visible_to=scene.stage.people[1].id)
+    await expect(second.get_by_role("article").last).to_contain_text("For Ada")
+    await expect(second.get_by_role("article").last).to_contain_text("Only you can see this")
+    await expect(tab.get_by_role("article")).to_have_count(1)
+    await expect(tab.get_by_role("article")).to_contain_text("For all")
+    await other.close()
+
+
+async def test_who_lost_the_server_goes_on_where_they_left_off(scene: Scene, tab: Tab) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(opened: WebSocketRoute) -> None:
+        sockets.append(opened)
+        opened.connect_to_server()
+
+    await tab.route_web_socket("**/ws*", pass_on)
+    await tab.goto(scene.page.url)
+    general = scene.stage.servers[0].first_text_channel()
+    say(scene, general, button("One"))
+    await expect(tab.get_by_role("article")).to_have_count(1)
+    await tab.get_by_role("article").evaluate("element => element.classList.add('kept')")
+    await sockets[0].close()
+    say(scene, general, button("Two"))
+    await expect(tab.get_by_role("article")).to_have_count(2)
+    await expect(tab.locator("article.kept")).to_contain_text("One")
+    await expect(tab.locator("#connection")).to_be_empty()
+    assert "epoch=" in sockets[-1].url
+
+
+async def test_an_edit_keeps_the_keyboards_place(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    message = say(scene, scene.stage.servers[0].first_text_channel(), button())
+    pressed = tab.get_by_role("button", name="Next")
+    await pressed.focus()
+    posting.edit(scene.discord.backend, message, button("Page 2"))
+    await expect(tab.get_by_role("article")).to_contain_text("Page 2")
+    await expect(pressed).to_be_focused()
+
+
+async def test_what_nobody_acknowledges_is_said_to_have_failed(scene: Scene, tab: Tab) -> None:
+    scene.discord.commands.replace_all(None, [{"name": "ask", "description": "Ask"}])
+    scene.discord.activity.tell("world.changed", {})
+    await tab.goto(scene.page.url)
+    await send_command(tab, "/ask")
+    failed = tab.get_by_role("article").last
+    await expect(failed).to_contain_text("The application did not respond")
+    await failed.get_by_role("button", name="Dismiss").click()
+    await expect(tab.get_by_role("article")).to_have_count(0)
+
+
+async def test_channels_that_somebody_does_not_see_are_not_shown(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    staff = tab.get_by_role("button", name="staff, text channel")
+    await expect(tab.get_by_role("button", name="after-dark, age-restricted text channel")).to_be_visible()
+    await expect(staff).to_have_count(0)
+    people = tab.locator("#people label")
+    await people.filter(has_text="Ada").click()
+    await staff.click()
+    await expect(tab.get_by_role("heading", level=1)).to_have_text("staff")
+    await people.filter(has_text="Max").click()
+    await expect(tab.get_by_role("heading", level=1)).to_have_text("general")
+
+
+async def test_where_somebody_may_not_write_the_page_says_so(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    await tab.get_by_role("button", name="news, announcement channel").click()
+    composer = tab.locator("#composer").get_by_role("combobox", name="Max may not write in this channel.")
+    await expect(composer).to_be_disabled()
+
+
+async def test_a_forum_shows_posts_and_takes_new_ones(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    await tab.get_by_role("button", name="ideas, forum").click()
+    await expect(tab.locator(".forum").get_by_role("button", name="Read it in the morning")).to_be_visible()
+    await tab.get_by_label("Title of a new post").fill("Fewer words")
+    await tab.keyboard.press("Enter")
+    await expect(tab.get_by_role("heading", level=1)).to_have_text("Fewer words")
+
+
+async def test_a_channel_with_something_new_is_marked_until_it_is_read(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    await expect(tab.get_by_role("radio").first).to_be_visible()
+    night_shift = scene.stage.servers[1]
+    say(scene, night_shift.first_text_channel(), button())
+    await tab.get_by_role("button", name="Night Shift, unread").click()
+    await expect(tab.get_by_role("button", name="Night Shift", exact=True)).to_be_visible()
+    await expect(tab.get_by_role("article")).to_contain_text("Page 1")
+
+
+async def test_who_reads_older_messages_is_not_torn_away(scene: Scene, tab: Tab) -> None:
+    general = scene.stage.servers[0].first_text_channel()
+    for number in range(60):
+        say(scene, general, button(f"Message {number}"))
+    await tab.goto(scene.page.url)
+    await expect(tab.get_by_text("Message 59", exact=True)).to_be_in_viewport()
+    await expect(tab.get_by_role("article")).to_have_count(60)
+    await tab.locator("#scroll").hover()
+    await tab.mouse.wheel(0, -2000)
+    await expect(tab.get_by_text("Message 59", exact=True)).not_to_be_in_viewport()
+    before = await tab.locator("#scroll").evaluate("element => element.scrollTop")
+    say(scene, general, button("Newest"))
+    newer = tab.get_by_role("button", name="Newer messages")
+    await expect(newer).to_be_visible()
+    assert abs(await tab.locator("#scroll").evaluate("element => element.scrollTop") - before) < 2
+    await newer.click()
+    await expect(tab.get_by_text("Newest", exact=True)).to_be_in_viewport()
+    await expect(newer).to_be_hidden()
+
+
+async def test_a_phones_width_holds_everything(scene: Scene, tab: Tab) -> None:
+    await tab.set_viewport_size({"width": 360, "height": 700})
+    await tab.goto(scene.page.url)
+    say(scene, scene.stage.servers[0].first_text_channel(), button("word " * 60 + "x" * 300))
+    await expect(tab.get_by_role("article")).to_be_visible()
+    assert await tab.evaluate("document.documentElement.scrollWidth") <= 360
+    assert await tab.locator("#scroll").evaluate("element => element.scrollWidth <= element.clientWidth")
+    servers = tab.get_by_role("button", name="Night Shift")
+    await expect(servers).to_have_count(0)
+    await tab.get_by_role("button", name="Servers and channels").click()
+    await servers.click()
+    await expect(servers).to_have_count(0)
+    await tab.get_by_role("button", name="Inspect & try").click()
+    await expect(tab.get_by_role("tab", name="Inspect")).to_be_focused()
+    await tab.keyboard.press("Escape")
+    await expect(tab.get_by_role("button", name="Inspect & try")).to_be_focused()
+
+
+async def test_dark_and_light_follow_the_machine_or_the_choice(scene: Scene, tab: Tab) -> None:
+    async def background() -> str:
+        return str(await tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    await tab.emulate_media(color_scheme="dark")
+    await tab.goto(scene.page.url)
+    dark = await background()
+    await tab.emulate_media(color_scheme="light")
+    light = await background()
+    assert dark != light
+    choice = tab.get_by_role("button", name="Theme")
+    await choice.click()
+    assert await background() == dark
+    await tab.reload()
+    assert await background() == dark
+    await choice.click()
+    await tab.emulate_media(color_scheme="dark")
+    assert await background() == light
+
+
+async def test_nothing_is_fetched_from_elsewhere(scene: Scene, tab: Tab) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    embed = {"title": "Story", "image": {"url": "https://elsewhere.example/a.png"}, "type": "rich"}
+    made = posting.Draft("![x](https://elsewhere.example/b.png)", [embed], None, None, None, None, other=False)
+    await tab.goto(scene.page.url)
+    say(scene, scene.stage.servers[0].first_text_channel(), made)
+    await expect(tab.get_by_role("article")).to_contain_text("elsewhere.example")
+    assert [url for url in asked if not url.startswith(scene.page.url)] == []
