@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench screenshot lock clean
+.PHONY: demo test check bench screenshot schemas lock clean
 
 demo: .venv/installed
 	@$(PY) -m bot demo $(ARGS)
@@ -40,6 +40,10 @@ bench: .venv/installed
 # Takes the screenshot in README.md anew, of the real demo in a headless Chromium.
 screenshot: .venv/installed
 	@SCREENSHOT=1 $(PY) -m pytest -n0 tests/sandbox/page/test_screenshot.py
+
+# Writes docs/openapi.json and docs/schemas/ anew, from the models.
+schemas: .venv/installed
+	@$(PY) -m docs.interfaces
 
 lock:
 	@uv=`command -v uv || echo .uv/bin/uv`; \

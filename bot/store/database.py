@@ -1,6 +1,8 @@
 """The one database of a bot: opened, brought up to date, and watched; every store reads and writes through it."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -42,7 +44,9 @@ class Database:
         busy_timeout_s: float = 2.0,
         probe_pause_s: float = 5.0,
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._url = make_url(database_url)
         self._database_url = database_url
         self._busy_timeout_s = busy_timeout_s
@@ -52,6 +56,8 @@ class Database:
         self._turns = asyncio.Semaphore(engines.writers(self._engine))
         self._fault: str | None = None
         self._prober: asyncio.Task[None] | None = None
+        self._trial: asyncio.Task[None] | None = None
+        self._worked_at = -math.inf
         self._log = logger("bot.store")
 
     @property
@@ -75,10 +81,24 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._prober is not None:
-            self._prober.cancel()
-            await asyncio.wait((self._prober,))
+        for task in (self._prober, self._trial):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
         await self._engine.dispose()
+
+    async def checked(self, *, max_age_s: float, timeout_s: float) -> str | None:
+        """As ``fault``, also where nobody was saving anything: then it is tried whether something can be.
+
+        Not when that was seen to work in the last ``max_age_s``. One that does not end in time is a fault, too.
+        """
+        if self._fault is None and self._clock() - self._worked_at > max_age_s:
+            if self._trial is None or self._trial.done():
+                self._trial = beside(self._try_writing(), "database-trial")
+            await asyncio.wait((self._trial,), timeout=timeout_s)
+            if not self._trial.done():
+                return "it does not answer in time"
+        return self._fault
 
     @asynccontextmanager
     async def reading(self, timeout_s: float) -> AsyncIterator[AsyncConnection]:
@@ -141,19 +161,23 @@ class Database:
         if self._fault is not None:
             self._log.info("the database works again")
         self._fault = None
+        self._worked_at = self._clock()
 
     async def _probe(self) -> None:
         """Write until that works: nobody may be saving anything, and readiness must come back all the same."""
         while self._fault is not None:
             await asyncio.sleep(self._probe_pause_s)
-            try:
-                async with self.writing() as connection:
-                    await connection.execute(delete(PROBES))
-                    await connection.execute(PROBES.insert().values(id=1, filler="x" * _PROBE_BYTES))
-                async with self.writing() as connection:
-                    await connection.execute(delete(PROBES))
-            except StoreError as error:
-                self._log.debug("the database still does not work", error=str(error))
+            await self._try_writing()
+
+    async def _try_writing(self) -> None:
+        try:
+            async with self.writing() as connection:
+                await connection.execute(delete(PROBES))
+                await connection.execute(PROBES.insert().values(id=1, filler="x" * _PROBE_BYTES))
+            async with self.writing() as connection:
+                await connection.execute(delete(PROBES))
+        except StoreError as error:
+            self._log.debug("the database does not work now", error=str(error))
 
     async def _bring_up_to_date(self) -> None:
         revision, empty = await self._revision()

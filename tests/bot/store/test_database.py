@@ -381,6 +381,32 @@ async def test_the_probe_is_not_deceived_while_the_disk_stays_full(tmp_path: Pat
             assert opened.fault == "the disk is full"
 
 
+async def test_a_full_disk_is_found_when_it_is_asked_for_although_nobody_saves_anything(tmp_path: Path) -> None:
+    async with database(tmp_path / "signals.db") as opened:
+        make_room = limit_pages(opened, 1)
+        async with opened.writing():
+            pass
+        assert await opened.checked(max_age_s=60.0, timeout_s=5.0) is None
+        assert await opened.checked(max_age_s=0.0, timeout_s=5.0) == "the disk is full"
+        assert opened.fault == "the disk is full"
+        make_room()
+        await until(lambda: opened.fault is None)
+        assert await opened.checked(max_age_s=0.0, timeout_s=5.0) is None
+
+
+async def test_who_asks_whether_it_works_may_leave_and_is_told_when_that_takes_too_long(tmp_path: Path) -> None:
+    file = tmp_path / "signals.db"
+    async with database(file, busy_timeout_s=0.3) as opened:
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asking = asyncio.create_task(opened.checked(max_age_s=0.0, timeout_s=5.0))
+            await asyncio.sleep(0.02)
+            asking.cancel()
+            assert await opened.checked(max_age_s=0.0, timeout_s=0.02) == "it does not answer in time"
+            assert await opened.checked(max_age_s=0.0, timeout_s=5.0) == "another program holds the database"
+        await until(lambda: opened.fault is None)
+
+
 async def test_a_commit_that_fails_is_unknown_unless_the_database_says_what_became_of_it(tmp_path: Path) -> None:
     async with database(tmp_path / "signals.db") as opened:
 
