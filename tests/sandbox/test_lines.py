@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from sandbox.lines import CommandSyntaxError, read_line
+from sandbox.lines import CommandSyntaxError, read_line, read_options
 from sandbox.server import LocalDiscord
 
 from .clients import COMMANDS, Rest, register, settle
@@ -128,3 +129,49 @@ async def test_permissions_arrive_as_discord_computes_them(local: LocalDiscord, 
     again = await local.type_command(place.user, place.channel, "/signals reddit")
     assert not int(again.payload["member"]["permissions"]) & (1 << 11)
     assert int(again.payload["app_permissions"]) & (1 << 11) == 0
+
+
+def by_name(name: str) -> dict[str, Any]:
+    return next(command for command in COMMANDS if command["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], []),
+        ([{"name": "query", "value": "rust"}], [{"name": "query", "type": 3, "value": "rust"}]),
+        ([{"name": "limit", "value": "7"}], [{"name": "limit", "type": 4, "value": 7}]),
+        ([{"name": "limit", "value": 7}], [{"name": "limit", "type": 4, "value": 7}]),
+        ([{"name": "timeframe", "value": "7d"}], [{"name": "timeframe", "type": 3, "value": "7d"}]),
+    ],
+)
+def test_options_filled_in_one_by_one_are_read_like_typed_ones(given: Any, expected: Any) -> None:
+    typed = read_options(by_name("signals"), [{"name": "reddit", "options": given}], resolve)
+    assert typed.options == [{"name": "reddit", "type": 1, "options": expected}]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "option", "reason"),
+    [
+        ("signals", [], None, "needs one of: reddit"),
+        ("signals", [{"name": "news"}], "news", "no option 'news'"),
+        ("signals", [{"name": "reddit", "options": [{"name": "limit", "value": 0}]}], "limit", "between 1 and 25"),
+        ("signals", [{"name": "reddit", "options": [{"name": "limit", "value": "x"}]}], "limit", "whole number"),
+        ("signals", [{"name": "reddit", "options": [{"name": "query", "value": ""}]}], "query", "is empty"),
+        ("signals", [{"name": "reddit", "options": [{"name": "timeframe", "value": "8d"}]}], "timeframe", "one of"),
+        ("give", [], "who", "who is required"),
+        ("give", [{"name": "who", "value": "nobody"}], "who", "nobody and nothing"),
+    ],
+)
+def test_options_that_discord_would_not_send_are_refused_by_name(
+    name: str, given: Any, option: str | None, reason: str
+) -> None:
+    with pytest.raises(CommandSyntaxError, match=re.escape(reason)) as refused:
+        read_options(by_name(name), given, resolve)
+    assert refused.value.option == option
+
+
+def test_while_a_command_is_filled_in_what_is_wrong_so_far_is_left_out() -> None:
+    given = [{"name": "limit", "value": "x"}, {"name": "query", "value": "ru", "focused": True}]
+    typed = read_options(by_name("signals"), [{"name": "reddit", "options": given}], resolve, partial=True)
+    assert typed.options[0]["options"] == [{"name": "query", "type": 3, "value": "ru", "focused": True}]
