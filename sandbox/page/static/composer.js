@@ -8,6 +8,7 @@ import { TextField } from "./textfield.js";
 
 const LONGEST_MESSAGE = 2_000;
 const COUNT_FROM = 1_800;
+const DIRECT = 1;
 
 /** The composer in `container`: `{setContext, focus, prefill, destroy}`. */
 export function mountComposer(container, context) {
@@ -110,7 +111,7 @@ class Composer {
   /** What is drawn from the context alone. */
   #show() {
     const { mayWrite = true, whyNotWrite = "", channel } = this.#context;
-    const place = channel?.name ? `#${channel.name}` : "the bot";
+    const place = channel?.type === DIRECT ? `@${channel.name}` : `#${channel?.name}`;
     this.#text.allow(mayWrite, mayWrite ? `Message ${place}` : whyNotWrite);
     this.element.classList.toggle("composer-off", !mayWrite);
     if (!mayWrite) {
