@@ -140,11 +140,16 @@ class AttemptTimeout(SourceError):
 
 
 class BadStatus(SourceError):
-    """The upstream answered with an HTTP status that is no result."""
+    """The upstream answered with an HTTP status that is no result.
 
-    def __init__(self, sentence: str, *, status: int, retry_after_s: float | None = None) -> None:
+    ``body``: the beginning of what came with it, where the source asked for it (``Request.read_errors``). It may be
+    anything, and is never shown as it is.
+    """
+
+    def __init__(self, sentence: str, *, status: int, retry_after_s: float | None = None, body: bytes = b"") -> None:
         super().__init__(sentence, retry_after_s=retry_after_s)
         self.status = status
+        self.body = body
 
 
 class RateLimited(BadStatus):

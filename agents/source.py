@@ -57,7 +57,8 @@ class SourceSpec:
     """One line, at most 100 characters, beginning with a verb or a noun in the imperative of a command list."""
     options: tuple[Option, ...] = ()
     limits: Mapping[str, HostLimit] = field(default_factory=dict)
-    """By upstream host (with port where it is not the scheme's own)."""
+    """By upstream host (with port where it is not the scheme's own), or by host and path where a part of it counts
+    apart: ``api.example`` and ``api.example/search``."""
     ttl_s: float = 0.0
     """The least time for which an answer is kept; 0: the agent's TTL alone decides."""
     setup: str = ""

@@ -5,9 +5,9 @@ import re
 import socket
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,7 @@ from agents.errors import (
     LifecycleError,
     NotFound,
     RateLimited,
+    SourceError,
     TooLarge,
     TooManyRedirects,
     UnexpectedContent,
@@ -33,16 +34,15 @@ from agents.events import utc_now
 from agents.fetch.addresses import Allowed, check_address, check_url, site_name
 from agents.fetch.encoding import ACCEPTED, Inflater
 from agents.fetch.request import Request, Response
+from agents.fetch.waits import reset_s, retry_after_s, used_up_s
 
 MAX_REDIRECTS = 5
-MAX_RETRY_AFTER_S = 3_600.0
-"""An upstream that asks for a longer pause is asked again after this one."""
 
-_RESET_HEADERS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
-_UNIX_TIMES_FROM = 1_000_000_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_GOOD = frozenset({301, 308})
 _BEGINNING_BYTES = 1_024
+_ERROR_BODY_BYTES = 4_000
+_ERROR_BODY_S = 2.0
 _HTML_START = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _ROOT = re.compile(rb"<(?:(rss|feed|rdf:rdf)|!doctype\s+html|html)\b", re.IGNORECASE)
 _FEED_START = re.compile(rb"\s*(?:<\?xml|<!--|<!doctype|<rss\b|<feed\b|<rdf:rdf\b)", re.IGNORECASE)
@@ -161,7 +161,8 @@ class HttpFetch:
         ) as response:
             if response.status in _REDIRECTS and request.method == "GET" and "Location" in response.headers:
                 return _Redirect(self._next(url, response.headers["Location"]), response.status in _FOR_GOOD)
-            self._check_status(request, response)
+            if not _is_answer(request, response.status):
+                raise self._refusal(response, await _error_body(request, response))
             if response.status == 304:
                 return _response(response, b"")
             _check_content_type(request, response)
@@ -174,23 +175,18 @@ class HttpFetch:
             raise AddressRefused(f"{site_name(url)} redirects to what is no web address.") from error
         return check_url(str(target), self._allow)
 
-    def _check_status(self, request: Request, response: aiohttp.ClientResponse) -> None:
-        status = response.status
-        if 200 <= status < 300 or (status == 304 and (request.etag or request.last_modified)):
-            return
-        site = site_name(response.url)
-        wait_s = retry_after_s(response.headers.get("Retry-After"), self._now())
-        if status in {401, 403}:
-            raise AccessDenied(f"{site} refuses us access ({status}).", status=status, retry_after_s=wait_s)
-        if status in {404, 410}:
-            raise NotFound(f"{site} has no such page ({status}).", status=status)
-        if status == 429:
-            wait_s = reset_s(response.headers, self._now()) if wait_s is None else wait_s
-            raise RateLimited(f"{site} asks us to slow down ({status}).", status=status, retry_after_s=wait_s)
-        if status >= 500:
-            sentence = f"{site} answered with an error of its own ({status})."
-            raise UpstreamFailed(sentence, status=status, retry_after_s=wait_s)
-        raise BadStatus(f"{site} did not answer the request ({status}).", status=status, retry_after_s=wait_s)
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> BadStatus:
+        """What an answer means that is none."""
+        status, now = response.status, self._now()
+        kind, said = _meaning(status)
+        wait_s = retry_after_s(response.headers.get("Retry-After"), now)
+        if wait_s is None and status == 429:
+            wait_s = reset_s(response.headers, now)
+        elif wait_s is None and status == 403:
+            # GitHub's way to say "too many": nothing is left until the reset.
+            wait_s = used_up_s(response.headers, now) or None
+        sentence = f"{site_name(response.url)} {said} ({status})."
+        return kind(sentence, status=status, retry_after_s=wait_s, body=body)
 
     def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
         """The last check, on the very address that is about to be connected to."""
@@ -259,37 +255,6 @@ def _no_connection(site: str, error: aiohttp.ClientConnectorError) -> str:
     return f"{site} could not be reached: no connection could be made."
 
 
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3), seconds or an HTTP date, at most an hour.
-
-    None when it is missing, makes no sense or lies in the past.
-    """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:10]), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(text)
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else None
-
-
-def reset_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds until a limit starts anew, by the header that upstreams send in place of Retry-After, at most an hour.
-
-    Reddit's and the IETF draft's say seconds left, X's and GitHub's a Unix time; they cannot be mistaken for
-    one another. None when there is none, it makes no sense or lies in the past.
-    """
-    for name in _RESET_HEADERS:
-        text = headers.get(name, "")
-        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
-            value = float(text)
-            seconds = value - now.timestamp() if value > _UNIX_TIMES_FROM else value
-            return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else None
-    return None
-
-
 def _response(response: aiohttp.ClientResponse, body: bytes) -> Response:
     return Response(
         status=response.status,
@@ -299,6 +264,36 @@ def _response(response: aiohttp.ClientResponse, body: bytes) -> Response:
         content_type=_content_type(response.headers),
         charset=response.charset.lower() if response.charset else None,
     )
+
+
+def _is_answer(request: Request, status: int) -> bool:
+    return 200 <= status < 300 or (status == 304 and bool(request.etag or request.last_modified))
+
+
+def _meaning(status: int) -> tuple[type[BadStatus], str]:
+    """The error that a status is, and what it says after the site's name."""
+    if status in {401, 403}:
+        return AccessDenied, "refuses us access"
+    if status in {404, 410}:
+        return NotFound, "has no such page"
+    if status == 429:
+        return RateLimited, "asks us to slow down"
+    if status >= 500:
+        return UpstreamFailed, "answered with an error of its own"
+    return BadStatus, "did not answer the request"
+
+
+async def _error_body(request: Request, response: aiohttp.ClientResponse) -> bytes:
+    """Its beginning, where the source wants to read it; as far as it can be read in a moment: the status counts."""
+    body = bytearray()
+    if request.read_errors:
+        with suppress(aiohttp.ClientError, OSError, TimeoutError, zlib.error, SourceError):
+            async with asyncio.timeout(_ERROR_BODY_S):
+                async for piece in _decoded(response, site_name(response.url)):
+                    body += piece
+                    if len(body) >= _ERROR_BODY_BYTES:
+                        break
+    return bytes(body[:_ERROR_BODY_BYTES])
 
 
 def _valid_text(value: str) -> str:

@@ -1,6 +1,6 @@
 """What a source hands to the fetch layer and what it gets back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +36,13 @@ class Request:
     """Of the decoded body."""
     billed: bool = False
     """Costs money each time: it is sent once, because nobody knows whether a failed attempt was counted."""
+    read_errors: bool = False
+    """Where the upstream says in the body of an error what is wrong: its beginning becomes ``BadStatus.body``."""
+    pause_s: Callable[["Response"], float] | None = None
+    """Seconds for which an answer asks that nothing more be sent to its host, by its headers or its body; 0: none.
+
+    Heeded before anybody else gets a turn there. It must not raise.
+    """
     etag: str | None = None
     last_modified: str | None = None
     """Validators of an earlier answer; a 304 then comes back as ``Response.not_modified``."""

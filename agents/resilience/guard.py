@@ -132,8 +132,8 @@ class GuardedFetch:
         )
 
     def pause(self, url: str, seconds: float) -> None:
-        """Let nobody ask this address's host for ``seconds``."""
-        self._limiter.pause(upstream_host(url), seconds)
+        """Let nobody ask this address's host, or the part of it that counts apart, for ``seconds``."""
+        self._limiter.pause(self._limiter.lane(url), seconds)
 
     async def _attempt(self, request: Request, host: str, attempt: int, attempts: int) -> Response:
         started = self._clock()
@@ -160,10 +160,14 @@ class GuardedFetch:
     async def _guarded(self, request: Request, host: str, attempts_left: int) -> Response:
         # Half of what is left may be spent on waiting for a turn: what is then left for the call is no less.
         with self._breakers.of(self._source, host).attempt():
-            async with self._limiter.permit(host, self._remaining_s() / 2, self._tenants):
-                return await self._timed(request, host, attempts_left)
+            lane = self._limiter.lane(request.url)
+            async with self._limiter.permit(lane, self._remaining_s() / 2, self._tenants):
+                response = await self._timed(request, lane, attempts_left)
+                if request.pause_s is not None and (asked_s := request.pause_s(response)) > 0:
+                    self._limiter.pause(lane, asked_s)
+                return response
 
-    async def _timed(self, request: Request, host: str, attempts_left: int) -> Response:
+    async def _timed(self, request: Request, lane: str, attempts_left: int) -> Response:
         share_s = self._remaining_s() / max(1, attempts_left)
         if share_s <= 0:
             raise DeadlineExceeded("There was no time left to ask this site.")
@@ -175,7 +179,7 @@ class GuardedFetch:
         except RateLimited as error:
             # Told to one, meant for all: nobody else should find out by asking.
             if error.retry_after_s is not None:
-                self._limiter.pause(host, error.retry_after_s)
+                self._limiter.pause(lane, error.retry_after_s)
             raise
 
     def _remaining_s(self) -> float:

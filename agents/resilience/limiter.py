@@ -213,7 +213,10 @@ class _Lane:
 
 
 class HostLimiter:
-    """Permits per upstream host; hosts without a limit of their own have ``default``. At most ``max_hosts``."""
+    """Permits per upstream host; hosts without a limit of their own have ``default``. At most ``max_hosts``.
+
+    A part of a host that has a limit of its own counts as a host: ``lane`` says what an address belongs to.
+    """
 
     def __init__(
         self,
@@ -230,6 +233,13 @@ class HostLimiter:
         self._later = later
         self._max_hosts = max_hosts
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+
+    def lane(self, url: str) -> str:
+        """What an address counts against: its host, or a part of it that has a limit of its own (``host/search``)."""
+        host = upstream_host(url)
+        path = urlsplit(url).path if host else ""
+        parts = (name for name in self._limits if f"{host}{path}/".startswith(f"{name}/"))
+        return max(parts, key=len, default=host)
 
     @asynccontextmanager
     async def permit(self, host: str, max_wait_s: float, tenants: Collection[str] = ()) -> AsyncIterator[None]:

@@ -29,10 +29,11 @@ from agents.errors import (
     UpstreamFailed,
 )
 from agents.fetch.addresses import Allowed, parse_allow
-from agents.fetch.http import MAX_REDIRECTS, HttpFetch, reset_s, retry_after_s
+from agents.fetch.http import MAX_REDIRECTS, HttpFetch
 from agents.fetch.request import FEED, Request
 from tests.upstreams import (
     Answer,
+    Seen,
     Upstream,
     bomb,
     conditional,
@@ -435,53 +436,68 @@ class TestStatuses:
         assert (await refusal(fetch, Request(upstream.url()))).retry_after_s == 40
         assert (await refusal(fetch, Request(upstream.url()))).retry_after_s == 5
 
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("0", 0.0),
-        ("120", 120.0),
-        (" 7 ", 7.0),
-        ("3601", 3600.0),
-        ("9" * 5_000, 3600.0),
-        ("-5", None),
-        ("nan", None),
-        ("inf", None),
-        ("soon", None),
-        ("１２", None),
-        ("Sun, 01 Mar 2026 12:02:00 GMT", 120.0),
-        ("Sunday, 01-Mar-26 12:02:00 GMT", 120.0),
-        ("Sun Mar  1 12:02:00 2026", 120.0),
-        ("Sun, 01 Mar 2026 11:00:00 GMT", None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
-        ("Fri, 99 Dec 99999 99:99:99 GMT", None),
-        ("Sun, 01 Mar 2026 12:02:00 +9999", None),
-    ],
-)
-def test_retry_after_in_both_forms_within_reason(header: str | None, seconds: float | None) -> None:
-    assert retry_after_s(header, NOW) == seconds
+    async def test_a_403_with_nothing_left_until_a_reset_says_how_long(
+        self, upstream: Upstream, fetch: HttpFetch
+    ) -> None:
+        used_up = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": str(int(NOW.timestamp()) + 40)}
+        upstream.on("/", status(403, **used_up), status(403, Retry_After="5", **used_up), status(403))
+        waits = [(await refusal(fetch, Request(upstream.url()))).retry_after_s for _ in range(3)]
+        assert waits == [40, 5, None]
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"x-ratelimit-reset": "213"}, 213.0),
-        ({"x-ratelimit-reset": "213.5"}, 213.5),
-        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 600)}, 600.0),
-        ({"x-rate-limit-reset": str(int(NOW.timestamp()) - 600)}, None),
-        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 90_000)}, 3600.0),
-        ({"ratelimit-reset": "30"}, 30.0),
-        ({"x-ratelimit-reset": "nan"}, None),
-        ({"x-ratelimit-reset": "-1"}, None),
-        ({"x-ratelimit-reset": "9" * 400}, None),
-        ({"x-ratelimit-reset": "2026-03-01T12:00:30Z"}, None),
-    ],
-)
-def test_a_reset_header_is_seconds_left_or_a_unix_time(headers: dict[str, str], seconds: float | None) -> None:
-    assert reset_s(headers, NOW) == seconds
+class TestErrorBodies:
+    """What is wrong often stands in the body of an error only."""
+
+    @staticmethod
+    async def body_of(fetch: HttpFetch, upstream: Upstream) -> bytes:
+        error = await refusal(fetch, Request(upstream.url(), read_errors=True))
+        assert isinstance(error, BadStatus)
+        return error.body
+
+    @pytest.mark.parametrize("code", [400, 403, 404, 422, 429, 500])
+    async def test_they_are_kept_where_they_are_asked_for(
+        self, upstream: Upstream, fetch: HttpFetch, code: int
+    ) -> None:
+        upstream.on("/", reply_json({"error": "why"}, status=code))
+        assert await self.body_of(fetch, upstream) == b'{"error": "why"}'
+        error = await refusal(fetch, Request(upstream.url()))
+        assert isinstance(error, BadStatus)
+        assert (error.status, error.body) == (code, b"")
+
+    async def test_only_their_beginning_is_and_it_is_inflated(self, upstream: Upstream, fetch: HttpFetch) -> None:
+        upstream.on("/", reply(gzip.compress(b"x" * 1_000_000), headers={"Content-Encoding": "gzip"}, status=400))
+        assert await self.body_of(fetch, upstream) == b"x" * 4_000
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            reply(b"{}", status=404, headers={"Content-Encoding": "br"}),
+            reply(b"no gzip", status=404, headers={"Content-Encoding": "gzip"}),
+            reply(b"{", status=404, headers={"Content-Length": "100"}),
+            reset(after=b"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n"),
+        ],
+    )
+    async def test_what_cannot_be_read_changes_nothing(
+        self, upstream: Upstream, fetch: HttpFetch, answer: Answer
+    ) -> None:
+        upstream.on("/", answer)
+        error = await refusal(fetch, Request(upstream.url(), read_errors=True))
+        assert isinstance(error, NotFound)
+
+    async def test_what_does_not_end_changes_nothing_either(
+        self, upstream: Upstream, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agents.fetch.http._ERROR_BODY_S", 0.02)
+        upstream.on("/", reset_after_a_minute)
+        error = await refusal(fetch, Request(upstream.url(), read_errors=True))
+        assert isinstance(error, NotFound)
+        assert error.body == b"{"
+
+
+async def reset_after_a_minute(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n{")
+    await writer.drain()
+    await asyncio.sleep(60)
 
 
 class TestContent:

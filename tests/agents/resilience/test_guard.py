@@ -333,6 +333,43 @@ async def test_a_429_pauses_its_host_for_everyone() -> None:
     assert len(upstream.calls) == 1
 
 
+async def test_a_part_of_a_host_that_counts_apart_is_limited_and_paused_apart() -> None:
+    clock, upstream = Clock(), Upstream(None, RateLimited("slow", status=429, retry_after_s=300.0), None)
+    guard = ScanGuard(
+        upstream,
+        ResilienceConfig(retry_attempts=1),
+        limits={HOST: HostLimit(interval_s=1.0, burst=9), f"{HOST}/search": HostLimit(interval_s=1.0, burst=9)},
+        clock=clock,
+        later=clock.later,
+    )
+    await guard.scan(OnePage(f"https://{HOST}/search/x"), question("a"), 9.0)
+    with pytest.raises(RateLimited):
+        await guard.scan(OnePage(f"https://{HOST}/search/y"), question("b"), 9.0)
+    with pytest.raises(OwnLimit, match="asked us to wait"):
+        await guard.scan(OnePage(f"https://{HOST}/search/z"), question("c"), 9.0)
+    await guard.scan(OnePage(f"https://{HOST}/other"), question("d"), 9.0)
+    assert len(upstream.calls) == 3
+
+
+async def test_a_pause_that_an_answer_asks_for_holds_back_whoever_waits_for_the_place() -> None:
+    """The place is not given on before the pause is known, or the next call would go out against it."""
+
+    class Asking(OnePage):
+        async def scan(self, question: Question, fetch: Fetch) -> Scan:
+            await fetch.get(Request(self.urls[0], pause_s=lambda response: 100.0 if response.status == 200 else 0.0))
+            return Scan(())
+
+    clock, upstream = Clock(), Upstream()
+    guard = make(upstream, clock=clock, limit=HostLimit(concurrency=1))
+    both = await asyncio.gather(
+        guard.scan(Asking(f"https://{HOST}/a"), question("a"), 9.0),
+        guard.scan(Asking(f"https://{HOST}/b"), question("b"), 9.0),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in both] == [GuardedScan, OwnLimit]
+    assert len(upstream.calls) == 1
+
+
 async def test_a_source_can_pause_its_host() -> None:
     class Pausing(OnePage):
         async def scan(self, question: Question, fetch: Fetch) -> Scan:

@@ -458,6 +458,25 @@ async def _come_and_go(random: Random, limit: HostLimit) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "lane"),
+    [
+        ("https://api.example/search/repositories?q=x", "api.example/search"),
+        ("https://API.example:443/search", "api.example/search"),
+        ("https://api.example/search/code/x", "api.example/search/code"),
+        ("https://api.example/searches", "api.example"),
+        ("https://api.example/", "api.example"),
+        ("https://api.example", "api.example"),
+        ("https://api.example:8443/search", "api.example:8443"),
+        ("https://other.example/search", "other.example"),
+        ("http://[", ""),
+    ],
+)
+def test_a_part_of_a_host_with_a_limit_of_its_own_counts_apart(url: str, lane: str) -> None:
+    limits = dict.fromkeys(("api.example", "api.example/search", "api.example/search/code"), HostLimit())
+    assert HostLimiter(limits).lane(url) == lane
+
+
+@pytest.mark.parametrize(
     ("url", "host"),
     [
         ("https://WWW.Reddit.com/r/a", "www.reddit.com"),
