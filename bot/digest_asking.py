@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from agents import telemetry
@@ -33,8 +33,6 @@ class Found:
 
     response: SignalsResponse
     candidates: Candidates
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever compares."""
 
     @property
     def answered(self) -> bool:

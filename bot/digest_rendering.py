@@ -72,6 +72,8 @@ class Renderer:
     def __init__(self, outbox: KnowsSeen, titles: Mapping[str, str]) -> None:
         self._outbox = outbox
         self._titles = titles
+        self._turn = asyncio.Lock()
+        """One thread at a time: several would only take turns, and each turn makes the event loop wait."""
         self._charts: Recent[tuple[object, ...], tuple[tuple[Signal, ...], Chart]] = Recent(_CHARTS)
         """With what they show, which keeps the ids in the key those of the signals."""
 
@@ -79,10 +81,17 @@ class Renderer:
         """What each digest is, in the order given; nothing is written. Raises ``Unreadable``."""
         until = found.response.occurred_at
         seen = await self._outbox.seen([subscription.id for subscription, _ in several], until - KEEP_SEEN)
-        async with found.turn:
+        async with self._turn:
             new = await asyncio.to_thread(_new, found, several, seen)
-        charted = [await self._charted(one, until) for one in new]
-        return await asyncio.to_thread(lambda: [self._drawn(one, found) for one in charted])
+            charted = [await self._charted(one, until) for one in new]
+            return await asyncio.to_thread(lambda: [self._drawn(one, found) for one in charted])
+
+    async def rendered(self, runs: Sequence[Run], drawn: Sequence[Drawn]) -> list[Rendered | None]:
+        """The messages of each run; None for what could not be drawn because of a fault, which is logged."""
+        async with self._turn:
+            return await asyncio.to_thread(
+                lambda: [_rendered_or_none(run, one) for run, one in zip(runs, drawn, strict=True)]
+            )
 
     async def _charted(self, new: _New, until: datetime) -> _New:
         """With the chart, if one is wanted and there is anything to be seen; digests of the same news share it."""
@@ -113,13 +122,6 @@ class Renderer:
             chart_alt="" if new.chart is None else new.chart.alt,
         )
         return Drawn(digest, answer, None if new.chart is None else new.chart.png)
-
-
-async def rendered(runs: Sequence[Run], drawn: Sequence[Drawn]) -> list[Rendered | None]:
-    """The messages of each run; None for what could not be drawn because of a fault, which is logged."""
-    return await asyncio.to_thread(
-        lambda: [_rendered_or_none(run, one) for run, one in zip(runs, drawn, strict=True)]
-    )
 
 
 def _rendered_or_none(run: Run, drawn: Drawn) -> Rendered | None:

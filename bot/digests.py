@@ -19,7 +19,7 @@ from bot.cards.digest import Digest
 from bot.clock import Clock, SystemClock
 from bot.digest_asking import ANSWER_S, Asker, Found, NoAnswer
 from bot.digest_question import NothingToAsk, Spot, Wanted, wanted
-from bot.digest_rendering import KeepsAnswers, Renderer, rendered
+from bot.digest_rendering import KeepsAnswers, Renderer
 from bot.guild_settings import Operator
 from bot.store.errors import StoreError
 from bot.store.outbox import Origin, Outbox, Rendered, Run
@@ -337,7 +337,7 @@ class Digests:
         runs = [run for run, _ in group]
         asked = [(run.subscription, wanted) for run, wanted in group]
         drawn = await self._insist(lambda: self._renderer.digests(found, asked))
-        results = await rendered(runs, drawn)
+        results = await self._renderer.rendered(runs, drawn)
         shown = [one.answer for one, result in zip(drawn, results, strict=True) if result and result.parts]
         if shown:
             await self._insist(lambda: self._answers.keep(shown))

@@ -281,20 +281,23 @@ class SqlOutbox:
             return rows
 
     async def _begin_all(self, connection: AsyncConnection, workflow_ids: Sequence[str]) -> Sequence[int]:
-        now = self._now()
-        return [await _begin(connection, workflow_id, now) for workflow_id in workflow_ids]
+        chosen = select(WORKFLOWS).where(WORKFLOWS.c.id.in_(workflow_ids), WORKFLOWS.c.begun.is_(False))
+        await _begin(connection, (await connection.execute(chosen.with_for_update())).all(), self._now())
+        counted = (
+            select(WORKFLOWS.c.id, func.count(RUNS.c.id).label("runs"))
+            .outerjoin(RUNS, RUNS.c.workflow == WORKFLOWS.c.number)
+            .where(WORKFLOWS.c.id.in_(workflow_ids))
+            .group_by(WORKFLOWS.c.id)
+        )
+        runs = {row.id: row.runs for row in await connection.execute(counted)}
+        return [runs.get(workflow_id, 0) for workflow_id in workflow_ids]
 
     async def _begin_next_all(self, connection: AsyncConnection, wanted: Sequence[tuple[int, int]]) -> Sequence[int]:
         return [await self._begin_next(connection, workflows, runs) for workflows, runs in wanted]
 
-    async def _begin_next(self, connection: AsyncConnection, workflows: int, runs: int) -> int:
-        begun = made = 0
-        for workflow_id in (await connection.execute(_unbegun(workflows))).scalars().all():
-            made += await _begin(connection, workflow_id, self._now())
-            begun += 1
-            if made >= runs:
-                break
-        return begun
+    async def _begin_next(self, connection: AsyncConnection, workflows: int, most_runs: int) -> int:
+        rows = (await connection.execute(_unbegun(workflows, WORKFLOWS).with_for_update())).all()
+        return await _begin(connection, rows, self._now(), most_runs)
 
     async def _write_all(
         self, connection: AsyncConnection, written: Sequence[tuple[Rendered, ...]]
@@ -407,23 +410,33 @@ async def _accept_due(connection: AsyncConnection, scheduled: _Due) -> Accepted 
     return Accepted(workflow_id, new=True)
 
 
-async def _begin(connection: AsyncConnection, workflow_id: str, now: datetime) -> int:
-    row = (await connection.execute(select(WORKFLOWS).where(WORKFLOWS.c.id == workflow_id).with_for_update())).first()
-    if row is None:
-        return 0
-    if not row.begun:
+async def _begin(
+    connection: AsyncConnection, rows: Sequence[Row[Any]], now: datetime, most_runs: int | None = None
+) -> int:
+    """Begin workflows in their order, none beyond so many runs; how many these were."""
+    begun: list[int] = []
+    made: list[int] = []
+    runs = 0
+    for row in rows:
+        if most_runs is not None and runs >= most_runs:
+            break
         event = load_event(row.event)
+        its_runs = 0
         for wanted in _concerned(event, row.guild_id) if event.digests else []:
-            await connection.execute(_insert_runs(row.number, wanted, now))
-        await connection.execute(update(WORKFLOWS).where(WORKFLOWS.c.number == row.number).values(begun=True))
-        await connection.execute(_set_ran_at(row.number, now))
-    runs = select(func.count()).where(RUNS.c.workflow == row.number)
-    return (await connection.execute(runs)).scalar_one()
+            its_runs += (await connection.execute(_insert_runs(row.number, wanted, now))).rowcount
+        begun.append(row.number)
+        runs += its_runs
+        if its_runs:
+            made.append(row.number)
+    if begun:
+        await connection.execute(update(WORKFLOWS).where(WORKFLOWS.c.number.in_(begun)).values(begun=True))
+    if made:
+        await connection.execute(_set_ran_at(made, now))
+    return len(begun)
 
 
-def _unbegun(limit: int) -> Select[Any]:
-    unbegun = WORKFLOWS.c.begun.is_(False)
-    return select(WORKFLOWS.c.id).where(unbegun).order_by(WORKFLOWS.c.number).limit(limit)
+def _unbegun(limit: int, wanted: Any = WORKFLOWS.c.id) -> Select[Any]:
+    return select(wanted).where(WORKFLOWS.c.begun.is_(False)).order_by(WORKFLOWS.c.number).limit(limit)
 
 
 def _earlier_under_way() -> ColumnElement[bool]:
@@ -476,8 +489,8 @@ def _insert_runs(workflow: int, wanted: ColumnElement[bool], now: datetime) -> A
     return insert(RUNS).from_select(list(columns), chosen)
 
 
-def _set_ran_at(workflow: int, now: datetime) -> Any:
-    own = select(RUNS.c.subscription_id).where(RUNS.c.workflow == workflow)
+def _set_ran_at(workflows: Sequence[int], now: datetime) -> Any:
+    own = select(RUNS.c.subscription_id).where(RUNS.c.workflow.in_(workflows))
     return update(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.id.in_(own)).values(ran_at=now.timestamp())
 
 
