@@ -1,10 +1,16 @@
 """What an operator sets for the bot: read from the environment and ``.env`` once, by the command line."""
 
+import ipaddress
+import re
 from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
 
 from agents.settings import SourceSettings
+from bot.ingress.signatures import parse_secrets
+
+_HOST = re.compile(r"[0-9A-Za-z.:%-]+")
+_BAD_HOST = "must be an address such as 127.0.0.1, 0.0.0.0 or ::1, without port"
 
 
 class Settings(SourceSettings):
@@ -17,6 +23,11 @@ class Settings(SourceSettings):
         "sqlite+aiosqlite:///data/signals.db", description="Where settings and answers are kept"
     )
     text_commands: bool = Field(False, description="true: also usable by mentioning the bot")
+    http_host: str = Field("127.0.0.1", description="Address that HTTP listens on; 0.0.0.0: all of the machine's")
+    http_port: int = Field(8080, ge=0, le=65_535, description="Port of health checks and POST /events; 0: no HTTP")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="whsec_… that signs POST /events; several while rotating; empty: off"
+    )
 
     guild_concurrency: int = Field(3, ge=1, le=100, description="Questions of one server worked on at once")
     guild_queue: int = Field(10, ge=0, le=1000, description="Questions of one server that may wait")
@@ -34,6 +45,24 @@ class Settings(SourceSettings):
             raise ValueError("must be one word without line breaks or spaces; copy it again from the portal")
         if not token.isascii():
             raise ValueError("must be plain ASCII; copy it again from the portal")
+        return value
+
+    @field_validator("http_host")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        try:
+            if ":" in value:
+                ipaddress.IPv6Address(value)
+        except ValueError:
+            raise ValueError(_BAD_HOST) from None
+        if not _HOST.fullmatch(value):
+            raise ValueError(_BAD_HOST)
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _strong_secrets(cls, value: SecretStr) -> SecretStr:
+        parse_secrets(value.get_secret_value())
         return value
 
     @field_validator("discord_api_url")

@@ -23,6 +23,13 @@ SECRET = "MTIz.secret.abcdef"
         ("GUILD_CONCURRENCY", "0", "greater than or equal to 1"),
         ("USER_COOLDOWN_S", "soon", "number"),
         ("LOG_FORMAT", "xml", "pattern|text"),
+        ("HTTP_HOST", "http://127.0.0.1", "without port"),
+        ("HTTP_HOST", "127.0.0.1:8080", "without port"),
+        ("HTTP_PORT", "65536", "less than or equal to 65535"),
+        ("HTTP_PORT", "http", "integer"),
+        ("WEBHOOK_SECRET", SECRET, "begins with whsec_"),
+        ("WEBHOOK_SECRET", "whsec_TVRJei5zZWNyZXQuYWJjZGVm", "too weak"),
+        ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "base64"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
@@ -39,10 +46,19 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
     assert SECRET not in str(refused.value)
 
 
-def test_the_token_is_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_and_secrets_are_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setenv("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     settings = Settings(_env_file=None)
-    assert SECRET not in f"{settings!r}{settings}{settings.model_dump()}"
+    shown = f"{settings!r}{settings}{settings.model_dump()}{settings.model_dump_json()}"
+    assert SECRET not in shown
+    assert "MfKQ9r8" not in shown
+
+
+def test_several_webhook_secrets_are_taken_while_rotating(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+    monkeypatch.setenv("WEBHOOK_SECRET", both)
+    assert Settings(_env_file=None).webhook_secret.get_secret_value() == both
 
 
 def test_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +68,9 @@ def test_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.discord_api_url == "https://discord.com/api/v10"
     assert (settings.guild_concurrency, settings.guild_queue, settings.user_cooldown_s) == (3, 10, 5.0)
     assert not settings.text_commands
+    assert (settings.http_host, settings.http_port, settings.webhook_secret.get_secret_value()) == (
+        "127.0.0.1", 8080, "",
+    )  # fmt: skip
     assert settings.database_url == "sqlite+aiosqlite:///data/signals.db"
 
 
