@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import islice
 
 from agents.ranking.duplicates import MIN_WORDS, same_story
 from agents.ranking.reading import words
@@ -14,6 +15,10 @@ from bot.store.outbox import SeenItem
 LONGEST_TITLE = 300
 _RAREST = 3
 """A title that nearly equals another has at least one of its three rarest words: all but two of them are in both."""
+_SHARED = 0.5
+"""And at least so many of the words of the shorter one; what shares less is not looked at any closer."""
+_LOOKED_AT = 64
+"""Titles that one is compared with at most: bounds the work where all have the same few words."""
 _REMEMBERED = 20_000
 """Titles whose likes were looked up: subscriptions with the same question have mostly seen the same."""
 
@@ -50,13 +55,14 @@ class Candidates:
         self._by_short_title: dict[tuple[str, ...], list[int]] = defaultdict(list)
         self._alike: Recent[str, frozenset[int]] = Recent(_REMEMBERED)
         titles = [words(signal.title[:LONGEST_TITLE]) for signal in self.signals]
-        frequency = Counter(word for title in titles for word in set(title))
+        self._words = [frozenset(title) for title in titles]
+        frequency = Counter(word for distinct in self._words for word in distinct)
         for place, (signal, title) in enumerate(zip(self.signals, titles, strict=True)):
             for key in _keys(signal):
                 self._by_key[key].append(place)
             if len(title) < MIN_WORDS:
                 self._by_short_title[tuple(title)].append(place)
-            for word in sorted(set(title), key=lambda word: (frequency[word], word))[:_RAREST]:
+            for word in sorted(self._words[place], key=lambda word: (frequency[word], word))[:_RAREST]:
                 self._by_word[word].append(place)
 
     def new(self, seen: Iterable[SeenItem]) -> tuple[Signal, ...]:
@@ -80,7 +86,13 @@ class Candidates:
         if len(its_words) < MIN_WORDS:
             yield from self._by_short_title.get(tuple(its_words), ()) if its_words else ()
             return
-        places = {place for word in set(its_words) for place in self._by_word.get(word, ())}
-        for place in places:
+        distinct = frozenset(its_words)
+        places = {place for word in distinct for place in self._by_word.get(word, ())}
+        close = (place for place in places if self._share_enough(distinct, self._words[place]))
+        for place in islice(close, _LOOKED_AT):
             if same_story(title, self.signals[place].title[:LONGEST_TITLE]):
                 yield place
+
+    @staticmethod
+    def _share_enough(one: frozenset[str], other: frozenset[str]) -> bool:
+        return len(one & other) >= _SHARED * min(len(one), len(other))
