@@ -270,10 +270,11 @@ class LocalDiscord:
 
     async def suggest(
         self, user: User, channel: Channel, command_id: str, options: list[JsonObject], *, timeout_s: float = 3.0
-    ) -> list[JsonObject]:
-        """Suggestions for the option that is ``focused``; empty where none came in time."""
+    ) -> list[JsonObject] | None:
+        """Suggestions for the option that is ``focused``; None where the bot did not answer in time."""
         exchange = self._people.use_command(user, channel, command_id, options, partial=True)
-        return await exchange.wait_choices(timeout_s)
+        await exchange.wait_acknowledged(timeout_s)
+        return exchange.choices
 
     def findable(self, user: User, channel: Channel) -> list[JsonObject]:
         """The commands that the user finds there; none where the user may use none."""

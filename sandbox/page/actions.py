@@ -67,7 +67,7 @@ class Actions:
         )
         return {"exchange_id": str(exchange.interaction_id), "delivered": exchange.delivered}
 
-    async def _autocomplete(self, request: JsonObject) -> list[JsonObject]:
+    async def _autocomplete(self, request: JsonObject) -> list[JsonObject] | None:
         user, channel = self._writer(request)
         return await self._discord.suggest(
             user, channel, str(request["command_id"]), list(request.get("options") or ())

@@ -218,13 +218,12 @@ async function onCommand(command, options) {
   setTimeout(() => tellSilence(sent.exchange_id, channelId, pressed), ACKNOWLEDGE_MS);
 }
 
+/** Suggestions; rejects where the bot gave none in time, as in Discord. */
 async function onAutocomplete(command, options, _focused) {
-  try {
-    return await ask("autocomplete", { channel_id: view.channelId, command_id: command.id, options: withoutFiles(options) });
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return [];
-  }
+  const fields = { channel_id: view.channelId, command_id: command.id, options: withoutFiles(options) };
+  const choices = await ask("autocomplete", fields);
+  if (choices === null) throw new Refused(NO_ANSWER);
+  return choices;
 }
 
 async function onComponent(message, component, values) {

@@ -90,10 +90,14 @@ async def test_an_edit_keeps_the_keyboards_place(scene: Scene, tab: Tab) -> None
 
 
 async def test_what_nobody_acknowledges_is_said_to_have_failed(scene: Scene, tab: Tab) -> None:
-    scene.discord.commands.replace_all(None, [{"name": "ask", "description": "Ask"}])
+    title = {"name": "title", "description": "Which", "type": 3, "autocomplete": True}
+    known = [{"name": "ask", "description": "Ask"}, {"name": "find", "description": "Finds", "options": [title]}]
+    scene.discord.commands.replace_all(None, known)
     scene.discord.activity.tell("world.changed", {})
     await tab.goto(scene.page.url)
     await send_command(tab, "/ask")
+    await tab.keyboard.type("/find title:a")
+    await expect(tab.get_by_text("Loading options failed")).to_be_visible()
     failed = tab.get_by_role("article").last
     await expect(failed).to_contain_text("The application did not respond")
     await failed.get_by_role("button", name="Dismiss").click()
