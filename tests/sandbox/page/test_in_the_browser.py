@@ -98,6 +98,7 @@ async def test_what_nobody_acknowledges_is_said_to_have_failed(scene: Scene, tab
     await send_command(tab, "/ask")
     await tab.keyboard.type("/find title:a")
     await expect(tab.get_by_text("Loading options failed")).to_be_visible()
+    await tab.keyboard.press("Escape")
     failed = tab.get_by_role("article").last
     await expect(failed).to_contain_text("The application did not respond")
     await failed.get_by_role("button", name="Dismiss").click()
