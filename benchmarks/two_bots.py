@@ -141,6 +141,7 @@ async def running_bots(folder: Path | None = None) -> AsyncIterator[tuple[Bot, B
             **upstreams.env(),
             **_NOBODY_WAITS,
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
+            "HTTP_PORT": "0",
         }
         ours = await _bot(stack, session, folder, "ours", ["-m", "bot", "run"], "/signals reddit", settings)
         card = await ours.card()

@@ -113,6 +113,7 @@ def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # until the bot itself listens: importing it takes a while
         signal.signal(number, _end_at_once)
     from bot.app import TokenRefused, keep_the_loop_responsive, run
+    from bot.ingress.server import CannotListen
     from bot.store.errors import StoreError
 
     telemetry.set_up_logging(settings.log_level, as_json=settings.log_format == "json")
@@ -127,6 +128,9 @@ def _run(settings: Settings) -> int:
         return FAILED
     except StoreError as error:
         print(f"DATABASE_URL: {error}", file=sys.stderr)
+        return FAILED
+    except CannotListen as error:
+        print(error, file=sys.stderr)
         return FAILED
     finally:
         if flush is not None:

@@ -8,14 +8,20 @@ from enum import StrEnum
 
 import aiohttp
 from pydantic_settings import DotEnvSettingsSource
+from yarl import URL
 
 from agents.settings import SourceSettings
 from agents.source import Source
+from bot.ingress.health import SERVICE
+from bot.ingress.server import why_not
+from bot.ingress.signatures import parse_secrets
 from bot.settings import Settings
 from bot.store.database import prospects
 from bot.store.errors import StoreError
 
 ASK_TIMEOUT_S = 10.0
+ASK_NEAR_S = 1.0
+"""What is on this machine."""
 
 
 class Verdict(StrEnum):
@@ -39,6 +45,8 @@ async def check(settings: Settings, sources: tuple[Source, ...], *, offline: boo
     """Everything that can be found out without starting; asks Discord whether the token is good, unless offline."""
     found = [await _token(settings, offline=offline), _database(settings.database_url)]
     found.append(Finding("text commands", *_text_commands(settings)))
+    found.append(await _port(settings))
+    found.append(Finding("POST /events", *_events(settings)))
     found.extend(_sources(sources))
     found.append(Finding("traces", *_traces(settings)))
     return found
@@ -83,6 +91,45 @@ def _text_commands(settings: Settings) -> tuple[Verdict, str]:
     return Verdict.OFF, "slash commands only; TEXT_COMMANDS=true answers mentions too"
 
 
+async def _port(settings: Settings) -> Finding:
+    host, port = settings.http_host, settings.http_port
+    if not port:
+        return Finding("HTTP_PORT", Verdict.OFF, "no health checks and no POST /events; 8080 is usual")
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        if await _listens_already(host, port):
+            return Finding("HTTP_PORT", Verdict.GOOD, f"{host}:{port} is taken by a bot of this kind, which runs")
+        variable, _, sentence = why_not(error, host, port).partition(": ")
+        return Finding(variable, Verdict.BAD, sentence)
+    server.close()
+    await server.wait_closed()
+    return Finding("HTTP_PORT", Verdict.GOOD, f"{host}:{port} is free")
+
+
+async def _listens_already(host: str, port: int) -> bool:
+    """Whether what is there says of itself that it is this program."""
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - as others would write it
+    timeout = aiohttp.ClientTimeout(total=ASK_NEAR_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(URL.build(scheme="http", host=near, port=port, path="/healthz")) as answer,
+        ):
+            return answer.status == 200 and (await answer.json()).get("service") == SERVICE
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError, AttributeError):
+        return False
+
+
+def _events(settings: Settings) -> tuple[Verdict, str]:
+    secrets = len(parse_secrets(settings.webhook_secret.get_secret_value()))
+    if not secrets:
+        return Verdict.OFF, "WEBHOOK_SECRET turns it on; docs/webhooks.md shows how to make one"
+    if not settings.http_port:
+        return Verdict.OFF, "WEBHOOK_SECRET is set, but HTTP_PORT is 0"
+    return Verdict.GOOD, "signed by the secret" if secrets == 1 else f"signed by any of {secrets} secrets"
+
+
 def _sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
     for source in sources:
         reason = source.unavailable()
@@ -108,7 +155,20 @@ def variables() -> dict[str, str | None]:
 def unknown_variables(environment: Mapping[str, object]) -> list[str]:
     """Variables that look like ours but are not: a misspelling would otherwise be silent."""
     known = {name.upper() for name in (*Settings.model_fields, *SourceSettings.model_fields)}
-    ours = ("DISCORD_", "REDDIT_", "HACKERNEWS_", "X_API", "X_BEARER", "X_DAILY", "NEWS_", "GUILD_", "FETCH_")
+    ours = (
+        "DISCORD_",
+        "REDDIT_",
+        "HACKERNEWS_",
+        "X_API",
+        "X_BEARER",
+        "X_DAILY",
+        "NEWS_",
+        "GUILD_",
+        "FETCH_",
+        "HTTP_HOST",
+        "HTTP_PORT",
+        "WEBHOOK_",
+    )
     return sorted(name for name in environment if name.upper().startswith(ours) and name.upper() not in known)
 
 

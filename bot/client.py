@@ -70,6 +70,14 @@ class SignalsBot(commands.AutoShardedBot):
         if event_name != "interaction" or args[0].type is not discord.InteractionType.application_command:
             super().dispatch(event_name, *args, **kwargs)
 
+    @property
+    def fault(self) -> str | None:
+        """None while every shard is connected; else why not, for whoever runs the bot."""
+        if not self.is_ready() or self.is_closed():
+            return "not connected to Discord yet" if not self.is_closed() else "disconnected from Discord"
+        down = [number for number, shard in self.shards.items() if shard.is_closed()]
+        return f"connecting to Discord anew (shards {', '.join(map(str, down))})" if down else None
+
     async def setup_hook(self) -> None:
         """Called by discord.py between log-in and the gateway."""
         await self._load_cogs(self)

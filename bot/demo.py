@@ -17,6 +17,7 @@ from pathlib import Path
 from bot import demo_sources
 from bot.demo_bot import START_TIMEOUT_S, BotProcess, traces_to
 from bot.demo_terminal import HELP, Talk, converse
+from bot.demo_workflow import WorkflowSender
 from sandbox.page.controls import Bot, BotState, Controls, Source
 from sandbox.page.guard import is_loopback
 from sandbox.page.server import Page
@@ -78,7 +79,7 @@ class _Surroundings:
     live: Collection[str]
     quick: bool
 
-    def bot(self, on_end: Callable[[], None], more: Mapping[str, str] | None = None) -> BotProcess:
+    def bot(self, on_end: Callable[[], None], more: Mapping[str, str]) -> BotProcess:
         """The bot's process, not yet started."""
         environment = demo_sources.environment(self.upstreams, self.live) | {
             "DISCORD_TOKEN": self.discord.token,
@@ -87,9 +88,10 @@ class _Surroundings:
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'signals.db'}",
             "X_SPEND_FILE": str(self.folder / "x-spend.json"),
             "TEXT_COMMANDS": "true",
+            "HTTP_PORT": "0",
             "USER_COOLDOWN_S": "0" if self.quick else "1",
         }
-        return BotProcess(environment | dict(more or {}), self.folder / "bot.log", on_end)
+        return BotProcess(environment | dict(more), self.folder / "bot.log", on_end)
 
     def sources(self) -> dict[str, Source]:
         """The upstreams by name, as the page shows them."""
@@ -133,7 +135,7 @@ async def _in_terminal(around: _Surroundings, stack: AsyncExitStack, *, once: bo
     guild.add_member(person)
     around.say_where()
     ended = asyncio.Event()
-    bot = await stack.enter_async_context(around.bot(ended.set))
+    bot = await stack.enter_async_context(around.bot(ended.set, {"HTTP_PORT": "0"}))
     if not await _registered(around.discord, bot):
         _say_that_it_did_not_start(bot)
         return NOT_ANSWERED
@@ -161,7 +163,9 @@ async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOp
             print(f"The page cannot be served there: {error.strerror}. Choose another --port or --host.")
             return BAD_ARGUMENT
         page = await stack.enter_async_context(page_on(0))
-    bot = around.bot(lambda: behind.now(BotState.ENDED), traces_to(page.spans_url))
+    workflows = WorkflowSender()
+    environment = traces_to(page.spans_url) | workflows.environment()
+    bot = around.bot(lambda: behind.now(BotState.ENDED), environment)
 
     async def settle() -> bool:
         is_there = await _registered(around.discord, bot)
@@ -174,6 +178,7 @@ async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOp
         await settle()
 
     behind.restart = restart
+    behind.start_workflow = workflows.send
     around.say_where()
     print(f"Open  {page.url}  in a browser. Ctrl-C ends.\n", flush=True)
     await stack.enter_async_context(bot)

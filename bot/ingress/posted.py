@@ -45,9 +45,11 @@ class PostedWorkflow(_Posted):
     auto_discovery: bool = Field(False, description="true: agents look at the sources unasked as well")
     digests: bool = Field(True, description="false: no server gets a digest")
     sources: list[PostedSource] = Field(
-        default_factory=list, max_length=10, description="What agents look at; empty: their usual sources"
+        default_factory=list, max_length=10, description="Asked instead of the digests' own; empty: the usual ones"
     )
-    query: str | None = Field(None, max_length=_LONGEST_QUERY, description="What agents look for; null: anything")
+    query: str | None = Field(
+        None, max_length=_LONGEST_QUERY, description="Asked instead of the digests' own; null: as usual"
+    )
     guild_ids: list[Snowflake] = Field(
         default_factory=list, max_length=_MOST_IDS, description="Only these servers; empty: all"
     )

@@ -75,6 +75,7 @@ def settings(tmp_path: Path, local: LocalDiscord, monkeypatch: pytest.MonkeyPatc
             "discord_gateway_url": local.gateway_url,
             "database_url": f"sqlite+aiosqlite:///{tmp_path}/answers.db",
             "user_cooldown_s": 0,
+            "http_port": 0,
             **changes,
         }
         return Settings(_env_file=None, **values)

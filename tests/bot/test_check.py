@@ -1,5 +1,6 @@
 """`python -m bot check`: what is configured, what is missing, how to fix it; no secret in it."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,10 +10,14 @@ import pytest
 
 from bot.__main__ import main
 from bot.check import Verdict, check, unknown_variables
+from bot.ingress.events import Events
+from bot.ingress.health import Health
+from bot.ingress.server import Ingress
 from bot.settings import Settings
 from bot.store.database import Database
 from sandbox.faults import Fault
 from sandbox.server import LocalDiscord
+from tests.bot.ingress.port import Bus, Outbox
 from tests.bot.scene import usual_sources
 
 Make = Callable[..., Settings]
@@ -95,9 +100,46 @@ async def test_a_database_that_could_not_be_opened_is_told_and_left_as_it_is(set
         assert file.read_bytes() == before
 
 
+def listening() -> Ingress:
+    return Ingress("127.0.0.1", 0, Events((), {}, Outbox(), Bus().emit), Health({}, {}))
+
+
+async def test_http_is_off_or_its_port_is_free_or_a_bot_runs_there_or_another_program(settings: Make) -> None:
+    assert (await verdicts(settings()))["HTTP_PORT"][0] is Verdict.OFF
+    async with listening() as running:
+        for host in ("127.0.0.1", "0.0.0.0"):
+            verdict, sentence = (await verdicts(settings(http_host=host, http_port=running.port)))["HTTP_PORT"]
+            assert (verdict, sentence.endswith("taken by a bot of this kind, which runs")) == (Verdict.GOOD, True)
+    free = (await verdicts(settings(http_port=running.port)))["HTTP_PORT"]
+    assert free == (Verdict.GOOD, f"127.0.0.1:{running.port} is free")
+    other = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", running.port)
+    verdict, sentence = (await verdicts(settings(http_port=running.port)))["HTTP_PORT"]
+    assert (verdict, "taken by another program. Set another port" in sentence) == (Verdict.BAD, True)
+    other.close()
+    await other.wait_closed()
+    assert (await verdicts(settings(http_host="192.0.2.1", http_port=1)))["HTTP_HOST"][0] is Verdict.BAD
+
+
+async def test_whether_events_are_taken_is_told_and_the_secret_is_not(settings: Make) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    assert (await verdicts(settings()))["POST /events"][0] is Verdict.OFF
+    off = await verdicts(settings(webhook_secret=secret))
+    assert off["POST /events"] == (Verdict.OFF, "WEBHOOK_SECRET is set, but HTTP_PORT is 0")
+    async with listening() as running:
+        pass
+    one = await verdicts(settings(webhook_secret=secret, http_port=running.port))
+    two = await verdicts(settings(webhook_secret=f"{secret} {secret}", http_port=running.port))
+    assert one["POST /events"] == (Verdict.GOOD, "signed by the secret")
+    assert two["POST /events"] == (Verdict.GOOD, "signed by any of 2 secrets")
+    assert "MfKQ9r8" not in f"{off}{one}{two}"
+
+
 def test_misspelt_variables_are_named() -> None:
     names = {"DISCORD_TOKE": "x", "DISCORD_TOKEN": "x", "PATH": "x", "REDDIT_CLIENTID": "x", "reddit_url": "x"}
     assert unknown_variables(names) == ["DISCORD_TOKE", "REDDIT_CLIENTID"]
+    assert unknown_variables({"HTTP_PROXY": "x", "WEBHOOK_SECRETS": "x", "HTTP_PORTS": "x"}) == [
+        "HTTP_PORTS", "WEBHOOK_SECRETS",
+    ]  # fmt: skip
 
 
 def test_the_command_prints_a_table_and_its_status(
@@ -106,6 +148,7 @@ def test_the_command_prints_a_table_and_its_status(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISCORD_TOKEN", "MTIz.secret.abcdef")
     monkeypatch.setenv("DISCORD_TOKE", "MTIz.secret.abcdef")
+    monkeypatch.setenv("HTTP_PORT", "0")
     (tmp_path / ".env").write_text("x_bearer_tokn=MTIz.secret.abcdef\n")
     assert main(["check", "--offline"]) == 0
     said = capsys.readouterr().out

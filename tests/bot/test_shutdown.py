@@ -42,6 +42,7 @@ def environment(local: LocalDiscord, upstreams: SampleUpstreams, tmp_path: Path)
         "DISCORD_API_URL": local.api_url,
         "DISCORD_GATEWAY_URL": local.gateway_url,
         "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/data/answers.db",
+        "HTTP_PORT": "0",
         **upstreams.env(),
     }
 
