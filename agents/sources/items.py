@@ -1,6 +1,7 @@
 """What the sources share when they read an upstream's items: one bad item never costs the good ones."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,6 +14,7 @@ from agents.text import plain, plain_html
 T = TypeVar("T")
 
 EXCERPT_CHARS = 300
+_HEADLINE_WORDS = 4
 
 
 def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> list[T]:
@@ -40,6 +42,24 @@ def excerpt(text: str | None) -> str | None:
 def excerpt_html(markup: str | None) -> str | None:
     """The same for HTML."""
     return plain_html(markup[:3_000], EXCERPT_CHARS) if markup else None
+
+
+def headline(text: str) -> tuple[str, str]:
+    """Posts have no title: the first line, where it says something by itself, and what follows it."""
+    first, _, rest = text.strip().partition("\n")
+    return (first, rest) if rest.strip() and len(first.split()) >= _HEADLINE_WORDS else (text, "")
+
+
+def search_text(query: str | None) -> str:
+    """The query on one line; empty where it has no word to look for."""
+    text = " ".join((query or "").split())
+    return text if re.search(r"\w", text) else ""
+
+
+def has_words(query: str | None, *texts: str | None) -> bool:
+    """Whether each of the query's words stands in one of the texts: for upstreams that cannot search themselves."""
+    everything = " ".join(text for text in texts if text).casefold()
+    return all(word in everything for word in re.findall(r"\w+", (query or "").casefold()))
 
 
 async def take_turns(done: int) -> None:

@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from agents.errors import AccessDenied, NotFound, SourceError
 from agents.fetch.json import decode_json
 from agents.fetch.request import JSON, Fetch, Request, Response
+from agents.fetch.waits import used_up_s
 from agents.signal import Engagement, Signal
 from agents.source import Question, Scan
 from agents.sources.items import count, decode_items, excerpt, moment, take_turns
@@ -167,7 +169,7 @@ class RedditApi:
         for page in range(_MAX_PAGES):
             more = {"after": after, "count": str(page * _PAGE_ITEMS)} if after else {}
             try:
-                posts, after = await self._page(place, {**params, **more}, fetch)
+                posts, after = await self._page(place, {**params, **more}, question.now, fetch)
             except SourceError as error:
                 if not found:
                     raise
@@ -179,21 +181,22 @@ class RedditApi:
                 return Scan(tuple(found.values()))
         return Scan(tuple(found.values()), note=f"Read up to {_MAX_PAGES * _PAGE_ITEMS} posts; there are more.")
 
-    async def _page(self, place: Place, params: dict[str, str], fetch: Fetch) -> tuple[list[_Post], str | None]:
+    async def _page(
+        self, place: Place, params: dict[str, str], now: datetime, fetch: Fetch
+    ) -> tuple[list[_Post], str | None]:
         token = await self._tokens.current(fetch)
         try:
-            response = await self._asked(place.path, params, token, fetch)
+            response = await self._asked(place.path, params, token, now, fetch)
         except AccessDenied as error:
             if error.status != 401:
                 raise refused(place, error.status) from error
             token = await self._tokens.current(fetch, refused=token)
-            response = await self._asked(place.path, params, token, fetch)
+            response = await self._asked(place.path, params, token, now, fetch)
         except NotFound as error:
             raise missing(place, error.status) from error
-        self._mind_the_limit(response, fetch)
         return _posts(response, place)
 
-    async def _asked(self, path: str, params: dict[str, str], token: str, fetch: Fetch) -> Response:
+    async def _asked(self, path: str, params: dict[str, str], token: str, now: datetime, fetch: Fetch) -> Response:
         request = Request(
             f"{self._api_url}{path}",
             params=params,
@@ -201,17 +204,9 @@ class RedditApi:
             credentials={"Authorization": f"Bearer {token}"},
             accept=(*JSON, "text/html"),
             max_bytes=_PAGE_BYTES,
+            pause_s=lambda response: used_up_s(response.headers, now),
         )
         return await fetch.get(request)
-
-    def _mind_the_limit(self, response: Response, fetch: Fetch) -> None:
-        try:
-            remaining = float(response.headers.get("x-ratelimit-remaining", ""))
-            seconds_left = float(response.headers.get("x-ratelimit-reset", ""))
-        except ValueError:
-            return
-        if remaining < 1 and 0 < seconds_left < 3600:
-            fetch.pause(self._api_url, seconds_left)
 
 
 def _covered(place: Place, signals: list[Signal], question: Question, found: int) -> bool:

@@ -28,10 +28,11 @@ from agents.errors import (
 )
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request, Response
+from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt
+from agents.sources.items import count, decode_items, excerpt, headline
 from agents.spend import DailySpend
 from agents.text import plain
 from agents.urls import canonical, domain
@@ -48,7 +49,6 @@ _REACH = timedelta(days=7)
 _MARGIN = timedelta(minutes=2)
 _DEFAULT_QUERY = "technology OR programming OR science"
 _QUERY_CHARS = 400
-_HEADLINE_WORDS = 4
 _WANTED_FIELDS = "created_at,public_metrics,possibly_sensitive,entities"
 _OWN_SITES = ("twitter.com", "x.com", "t.co")
 _SHORT_LINK = re.compile(r"\s*https://t\.co/\w+")
@@ -188,7 +188,6 @@ class Twitter:
             other = "tweet.fields" if self._fields_name == "post.fields" else "post.fields"
             response = await self._asked(question, results, fetch, other)
             self._fields_name = other
-        self._mind_the_limit(response, question.now, fetch)
         return decode_json(response, _Page)
 
     async def _asked(self, question: Question, results: int, fetch: Fetch, fields_name: str) -> Response:
@@ -204,17 +203,9 @@ class Twitter:
             },
             credentials={"Authorization": f"Bearer {self._token}"},
             billed=True,
+            pause_s=lambda response: used_up_s(response.headers, question.now),
         )
         return await fetch.get(request)
-
-    def _mind_the_limit(self, response: Response, now: datetime, fetch: Fetch) -> None:
-        try:
-            remaining = float(response.headers.get("x-rate-limit-remaining", ""))
-            seconds_left = float(response.headers.get("x-rate-limit-reset", "")) - now.timestamp()
-        except ValueError:
-            return
-        if remaining < 1 and 0 < seconds_left <= 3600:
-            fetch.pause(self._url, seconds_left)
 
     def _note(self, question: Question, problems: str, spent_usd: float) -> str:
         parts = [f"${spent_usd:.2f} of ${self._spend.limit_usd:.2f} spent today."]
@@ -261,8 +252,8 @@ def _signal(post: _Post, names: Mapping[str, str]) -> Signal | None:
         return None
     note = post.note_tweet or post.note_post
     text = html.unescape((note.text if note else None) or post.text)
-    headline, rest = _headline(_SHORT_LINK.sub("", text) or text)
-    title = plain(headline, 300)
+    first, rest = headline(_SHORT_LINK.sub("", text) or text)
+    title = plain(first, 300)
     if title is None:
         return None
     username = plain(names.get(post.author_id or ""), 40)
@@ -280,12 +271,6 @@ def _signal(post: _Post, names: Mapping[str, str]) -> Signal | None:
         engagement=_engagement(post.public_metrics or _Metrics()),
         nsfw=bool(post.possibly_sensitive),
     )
-
-
-def _headline(text: str) -> tuple[str, str]:
-    """Posts have no title: the first line, where it says something by itself, and what follows it."""
-    first, _, rest = text.strip().partition("\n")
-    return (first, rest) if rest and len(first.split()) >= _HEADLINE_WORDS else (text, "")
 
 
 def _link(post: _Post) -> str | None:

@@ -61,7 +61,10 @@ class FakeFetch:
         reply = self._reply(request)
         if isinstance(reply, SourceError):
             raise reply
-        return reply if reply.url else replace(reply, url=request.url)
+        response = reply if reply.url else replace(reply, url=request.url)
+        if request.pause_s is not None and (asked_s := request.pause_s(response)) > 0:
+            self.pause(request.url, asked_s)
+        return response
 
     def pause(self, url: str, seconds: float) -> None:
         self.pauses.append((url, seconds))
