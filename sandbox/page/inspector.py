@@ -15,12 +15,12 @@ from sandbox.exchange import CallbackKind, Exchange, InteractionKind
 from sandbox.rest.pipeline import RequestRecord
 from sandbox.terminal import pressed
 
-EXCHANGES_KEPT = 60
-ENTRIES_KEPT = 80
+EXCHANGES_KEPT = 40
+ENTRIES_KEPT = 40
 """Of one exchange; the first and the latest tell the most, so those between go."""
 FRAMES_KEPT = 100
 SPANS_KEPT = 1_500
-LONGEST_BODY = 12_000
+LONGEST_BODY = 6_000
 """Characters of a body that are shown."""
 
 _OPCODES = {2: "IDENTIFY", 6: "RESUME", 7: "RECONNECT", 9: "INVALID SESSION", 10: "HELLO"}
@@ -109,8 +109,7 @@ class Inspector:
         key = self._concerned(record.path)
         if key is None:
             return
-        short, answer = _short(record)
-        self._add(key, "discord", short, record.body, status=record.status, fault=record.fault, answer=answer)
+        self._add(key, "discord", _short(record), record.body, status=record.status, fault=record.fault)
 
     def _concerned(self, path: str) -> str | None:
         """The interaction that a request's path names, by its id or its token."""
@@ -168,15 +167,15 @@ def title(exchange: Exchange) -> str:
             return f"presses {pressed(exchange)}"
 
 
-def _short(record: RequestRecord) -> tuple[str, str | None]:
-    """A request in a few words, without ids and tokens; and which kind of callback it is."""
+def _short(record: RequestRecord) -> str:
+    """A request in a few words, without ids and tokens."""
     parts = record.path.split("/")[1:]
     if parts[0] == "interactions":
         kind = record.body.get("type") if isinstance(record.body, dict) else None
         name = next((known.name.lower().replace("_", " ") for known in CallbackKind if known == kind), "?")
-        return f"{record.method} callback: {name}", name
+        return f"{record.method} callback: {name}"
     place = "/".join(["webhook", *(part if part.startswith("@") else "message" for part in parts[4:])])
-    return f"{record.method} {place}", None
+    return f"{record.method} {place}"
 
 
 def _shown(body: Any) -> str:

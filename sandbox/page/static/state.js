@@ -1,7 +1,7 @@
 // What the server told: servers, people, messages, commands, controls, and what the inspector shows.
 
 const MESSAGES_KEPT = 500;
-const EXCHANGES_KEPT = 60;
+const EXCHANGES_KEPT = 40;
 const FRAMES_KEPT = 100;
 const SPANS_KEPT = 1500;
 
