@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from sandbox.faults import Fault
 from sandbox.guilds import Channel, User
 from sandbox.page import inspector as module
 from sandbox.page.inspector import Inspector
@@ -36,8 +36,8 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(local: LocalDiscord) -> AsyncIterator[Watched]:
-    yield Watched(local)
+async def watched(local: LocalDiscord) -> Watched:
+    return Watched(local)
 
 
 async def test_an_interaction_with_its_callback_and_edits(watched: Watched, rest: Rest) -> None:
@@ -60,8 +60,6 @@ async def test_an_interaction_with_its_callback_and_edits(watched: Watched, rest
 
 
 async def test_what_fails_is_told_with_what_made_it_fail(watched: Watched, rest: Rest) -> None:
-    from sandbox.faults import Fault
-
     watched.local.faults.add(Fault("status", status=500))
     exchange = await watched.local.send_command(watched.user, watched.channel, "ask")
     await rest("POST", f"/interactions/{exchange.interaction_id}/{exchange.token}/callback", ANSWER)
