@@ -28,6 +28,7 @@ from sandbox.upstreams import SampleUpstreams
 ANSWERED, NOT_ANSWERED, BAD_ARGUMENT = 0, 1, 2
 FIRST_LINE = "/signals reddit"
 PORT = 8420
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only recognised here
 LATENCY_S = {"reddit": 1.4, "hackernews": 0.6, "news": 2.2}
 """So that progress can be seen; real upstreams take about as long."""
 
@@ -135,7 +136,7 @@ async def _in_terminal(around: _Surroundings, stack: AsyncExitStack, *, once: bo
     guild.add_member(person)
     around.say_where()
     ended = asyncio.Event()
-    bot = await stack.enter_async_context(around.bot(ended.set, {"HTTP_PORT": "0"}))
+    bot = await stack.enter_async_context(around.bot(ended.set, {}))
     if not await _registered(around.discord, bot):
         _say_that_it_did_not_start(bot)
         return NOT_ANSWERED
@@ -181,6 +182,8 @@ async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOp
     behind.start_workflow = workflows.send
     around.say_where()
     print(f"Open  {page.url}  in a browser. Ctrl-C ends.\n", flush=True)
+    if options.host in _EVERYWHERE:
+        print(f"From another machine, put the name of this one in place of {options.host}.\n", flush=True)
     await stack.enter_async_context(bot)
     if options.open_browser and _has_screen():
         await asyncio.to_thread(webbrowser.open, page.url)
