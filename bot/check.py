@@ -8,7 +8,6 @@ from enum import StrEnum
 
 import aiohttp
 from pydantic_settings import DotEnvSettingsSource
-from yarl import URL
 
 from agents.settings import SourceSettings
 from agents.source import Source
@@ -109,12 +108,13 @@ async def _port(settings: Settings) -> Finding:
 
 async def _listens_already(host: str, port: int) -> bool:
     """Whether what is there says of itself that it is this program."""
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - as others would write it
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where it listens, not we
+    address = f"http://[{near}]:{port}/healthz" if ":" in near else f"http://{near}:{port}/healthz"
     timeout = aiohttp.ClientTimeout(total=ASK_NEAR_S)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(URL.build(scheme="http", host=near, port=port, path="/healthz")) as answer,
+            session.get(address) as answer,
         ):
             return answer.status == 200 and (await answer.json()).get("service") == SERVICE
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError, AttributeError):

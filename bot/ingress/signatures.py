@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
-from multidict import MultiMapping
 from standardwebhooks import Webhook
 
 TOLERANCE_S = 300
@@ -24,6 +24,14 @@ _PREFIX = "whsec_"
 _ID = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_ID}}}")
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
 _MAKE_ONE = "make one as docs/webhooks.md says"
+
+
+class Headers(Protocol):
+    """Of a request; names without regard to case."""
+
+    def getall(self, key: str, default: list[str], /) -> list[str]:
+        """All values of a header."""
+        ...
 
 
 class NotSigned(Exception):
@@ -64,7 +72,7 @@ class Signatures:
         self._webhooks = [Webhook(key) for key in keys]
         self._now = now
 
-    def check(self, headers: MultiMapping[str], body: bytes) -> Signed:
+    def check(self, headers: Headers, body: bytes) -> Signed:
         """Raises ``NotSigned`` at any doubt. How long that takes does not depend on how much of a signature fits."""
         webhook_id, timestamp, given = (
             _only(headers, f"webhook-{name}") for name in ("id", "timestamp", "signature")
@@ -96,7 +104,7 @@ class Signatures:
         return datetime.fromtimestamp(int(timestamp), UTC)
 
 
-def _only(headers: MultiMapping[str], name: str) -> str:
+def _only(headers: Headers, name: str) -> str:
     values = headers.getall(name, [])
     if len(values) != 1:
         raise NotSigned(f"{name} is there {len(values)} times")
