@@ -19,8 +19,8 @@ REMEMBERED = 20_000
 """Users whose limits are remembered; the oldest go first."""
 USUAL_SECONDS = 2.0
 """What a request is thought to take before any has been seen."""
-TOLD_AT_ONCE = 32
-"""Refusals of one tenant: enough for a thousand within the 3 s that Discord grants, few enough to leave room."""
+TOLD_AT_ONCE = 16
+"""Refusals of one tenant: enough for hundreds within the 3 s that Discord grants, few enough for all else to go on."""
 
 
 class Refused(Enum):

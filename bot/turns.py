@@ -1,14 +1,14 @@
-"""Interactions begin a few at a time, those of different servers in turns."""
+"""Interactions of one server begin a few at a time, so that a burst of them holds up nobody else."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from agents import telemetry
 
 AT_ONCE = 4
-"""Begun in one turn of the event loop; what else is to be done has its turn in between."""
+"""Begun for one server in one turn of the event loop; the others, and all that is under way, come in between."""
 MOST_WAITING = 5_000
 """Of all servers together: more than can be answered within the 3 s that Discord grants."""
 _log = telemetry.logger("bot.turns")
@@ -17,29 +17,31 @@ _log = telemetry.logger("bot.turns")
 class Turns:
     """Hands interactions, as they came over the gateway, on to ``begin``, which must not raise.
 
-    As long as few come, that is at once and in order. In a burst each server has a line, and each line its turn: a
-    thousand interactions of one server are a moment's delay for that one, and not for the others. Where more than
-    ``MOST_WAITING`` wait, the one that has waited longest in the longest line is dropped, and that is logged.
+    As long as few come, that is at once. Of a burst the rest waits in the server's line, in order, and ``AT_ONCE`` of
+    each line begin in each turn of the event loop. Where more than ``MOST_WAITING`` wait, the one that has waited
+    longest in the longest line is dropped, and that is logged.
     """
 
     def __init__(self, begin: Callable[[Any], Any]) -> None:
         self._begin = begin
-        self._left = AT_ONCE
-        """How many may begin in this turn of the loop; while any wait, none."""
-        self._lines: OrderedDict[str, deque[Any]] = OrderedDict()
-        """None is empty; the one served longest ago first."""
+        self._begun: dict[str, int] = {}
+        """How many of each server in this turn of the loop."""
+        self._lines: dict[str, deque[Any]] = {}
+        """None is empty."""
         self._waiting = 0
         self._dropped = 0
         self._scheduled = False
 
     def __call__(self, data: Any) -> None:
         """An interaction has come."""
-        self._schedule()
-        if self._left:
-            self._left -= 1
+        name = _line_of(data)
+        begun = self._begun.get(name, 0)
+        if begun < AT_ONCE:
+            self._begun[name] = begun + 1
+            self._schedule()
             self._begin(data)
         else:
-            self._lines.setdefault(_line_of(data), deque()).append(data)
+            self._lines.setdefault(name, deque()).append(data)
             self._waiting += 1
             if self._waiting > MOST_WAITING:
                 self._drop_one()
@@ -51,13 +53,12 @@ class Turns:
 
     def _next_turn(self) -> None:
         self._scheduled = False
-        self._left = AT_ONCE
-        while self._lines and self._left:
-            self._left -= 1
-            name = next(iter(self._lines))
-            self._lines.move_to_end(name)
-            self._begin(self._take(name))
-        if self._lines:
+        self._begun.clear()
+        for name, line in tuple(self._lines.items()):
+            self._begun[name] = min(AT_ONCE, len(line))
+            for _ in range(self._begun[name]):
+                self._begin(self._take(name))
+        if self._begun:
             self._schedule()
         elif self._dropped:
             _log.warning("interactions dropped, too many at once", dropped=self._dropped)
