@@ -93,7 +93,44 @@ class ScoreParts(Frozen):
     relevance: UnitInterval | None = None
     raised: bool = False
     """Whether it was lifted because it has a word that the asker wants more of."""
+    corroboration: UnitInterval | None = None
+    """How many sources tell the story: 0 for one, 0.5 for two, 0.75 for three; None where that was not looked at."""
     formula: int = 1
+
+
+class Reason(StrEnum):
+    """Why a signal that a source gave is not in an answer."""
+
+    OLDER = "older than the timeframe"
+    NSFW = "not safe for work"
+    MUTED = "has a muted word"
+    UNASKED = "not what the query asks for"
+    MERGED = "another signal tells the same story"
+    WEAK = "below the least score"
+    CUT = "beyond the limit"
+
+
+class LeftOut(Frozen):
+    """A signal that a source gave and that is not in the answer."""
+
+    source: str
+    title: str
+    """At most 100 characters."""
+    url: str
+    reason: Reason
+    detail: str = ""
+    """The title of the story that stands for it; else empty."""
+    score: UnitInterval | None = None
+    """None where it was left out before it was scored."""
+    parts: ScoreParts | None = None
+
+
+class Trend(StrEnum):
+    """How a signal moved since the same question was answered before."""
+
+    NEW = "new"
+    RISING = "rising"
+    FADING = "fading"
 
 
 class AlsoIn(Frozen):
@@ -130,3 +167,5 @@ class Signal(Frozen):
     score: UnitInterval = 0.0
     parts: ScoreParts = ScoreParts()
     also_in: tuple[AlsoIn, ...] = ()
+    trend: Trend | None = None
+    """Against what the same question showed before; None where it stands as it stood, or nothing was shown."""

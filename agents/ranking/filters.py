@@ -1,35 +1,9 @@
-"""What somebody does not want to see, and what they want more of."""
+"""Words and phrases that somebody does not want to see, or wants more of."""
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from agents.events import Filters
 from agents.signal import Signal
-
-
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """What may be shown, in the order given, and how many were left out for which reason."""
-
-    signals: tuple[Signal, ...]
-    nsfw: int
-    muted: int
-
-
-def apply(signals: Iterable[Signal], filters: Filters) -> Filtered:
-    """Leave out what is not safe for work, unless it is wanted, and what has a muted word or phrase."""
-    phrases = Phrases(filters.muted)
-    kept: list[Signal] = []
-    nsfw = muted = 0
-    for signal in signals:
-        if signal.nsfw and not filters.nsfw:
-            nsfw += 1
-        elif phrases.stand_in(signal):
-            muted += 1
-        else:
-            kept.append(signal)
-    return Filtered(tuple(kept), nsfw, muted)
 
 
 class Phrases:

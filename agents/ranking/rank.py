@@ -2,21 +2,27 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from agents.events import Filters
+from agents.ranking.diversity import first
 from agents.ranking.duplicates import combine, stories
-from agents.ranking.filters import Phrases, apply
-from agents.ranking.reading import Reading, read, terms
-from agents.ranking.score import Assessed, assess
-from agents.signal import Signal, Timeframe
+from agents.ranking.filters import Phrases
+from agents.ranking.query import Query, parse
+from agents.ranking.reading import Reading, read
+from agents.ranking.score import Assessed, assess, best_first, corroborated
+from agents.signal import LeftOut, Reason, Signal, Timeframe
 
 INLINE_MAX = 60
 """Signals that are ranked on the event loop: 2 to 3 ms, which a hop to a thread would not make shorter."""
 BATCH_SIZE = 500
 """Signals that one hop to a thread reads: some 10 ms of work for 0.1 ms of hop, and where a cancelled one stops."""
+MOST_LEFT_OUT = 150
+_TOLD_TITLE = 100
+_NEAREST = {reason: place for place, reason in enumerate((Reason.UNASKED, Reason.MUTED, Reason.OLDER, Reason.NSFW))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Dropped:
     """Older than the timeframe."""
     nsfw: int = 0
     muted: int = 0
+    unasked: int = 0
+    """Not what the operators of the query ask for."""
     merged: int = 0
     """Another signal of the same story stands for it."""
     weak: int = 0
@@ -37,7 +45,7 @@ class Dropped:
     @property
     def total(self) -> int:
         """All of them; with the signals shown, as many as were given."""
-        return self.older + self.nsfw + self.muted + self.merged + self.weak + self.cut
+        return self.older + self.nsfw + self.muted + self.unasked + self.merged + self.weak + self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,15 @@ class Ranked:
     found: int
     """Distinct stories that are good enough, before the limit."""
     dropped: Dropped
+    left_out: tuple[LeftOut, ...] = ()
+    """Those that came nearest to being shown first; at most ``MOST_LEFT_OUT``."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Aim:
     """What the ranking is for."""
 
-    query: str | None
+    query: Query
     timeframe: Timeframe
     now: datetime
     filters: Filters
@@ -70,17 +80,21 @@ class _Aim:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
+    lead: Assessed
+    """The best of its members, lifted by how many sources tell the story."""
     members: list[Assessed]
-    """Best first."""
+    """Best first, the lead as it was scored."""
+    sources: frozenset[str]
 
-    @property
-    def sources(self) -> set[str]:
-        return {member.reading.signal.source for member in self.members}
+    @classmethod
+    def of(cls, members: list[Assessed]) -> "_Story":
+        sources = frozenset(member.reading.signal.source for member in members)
+        return cls(corroborated(members[0], len(sources)), members, sources)
 
     def signal(self) -> Signal:
         """One copy per story shown: copies cost more than the arithmetic."""
-        lead = self.members[0]
-        return combine([member.reading.signal for member in self.members], score=lead.score, parts=lead.parts)
+        signals = [member.reading.signal for member in self.members]
+        return combine(signals, score=self.lead.score, parts=self.lead.parts)
 
 
 def rank(
@@ -96,10 +110,11 @@ def rank(
 ) -> Ranked:
     """Leave out, score, merge, and cut to ``limit``.
 
+    Of the first places, an author or a domain has at most three, as long as others can fill them (``diversity``).
     Every source with a story of at least ``min_score`` keeps one place (alone, or in another's ``also_in``), as
     long as there are places: a loud source must not hide that a quiet one answered.
     """
-    aim = _Aim(query, timeframe, now, filters, min_score, strict, limit)
+    aim = _Aim(parse(query), timeframe, now, filters, min_score, strict, limit)
     return _rank(tuple(signals), aim)
 
 
@@ -115,15 +130,14 @@ async def rank_off_loop(
     strict: bool = False,
 ) -> Ranked:
     """As :func:`rank`, in threads for all but short lists, so that the event loop goes on."""
-    aim = _Aim(query, timeframe, now, filters, min_score, strict, limit)
+    aim = _Aim(parse(query), timeframe, now, filters, min_score, strict, limit)
     if len(signals) <= INLINE_MAX:
         return _rank(signals, aim)
-    wanted, dropped = await asyncio.to_thread(_leave_out, signals, aim)
-    query_terms = terms(query)
+    wanted, left_out = await asyncio.to_thread(_leave_out, signals, aim)
     readings: list[Reading] = []
     for start in range(0, len(wanted), BATCH_SIZE):
-        readings += await asyncio.to_thread(read, wanted[start : start + BATCH_SIZE], query_terms)
-    return await asyncio.to_thread(_conclude, readings, aim, dropped)
+        readings += await asyncio.to_thread(read, wanted[start : start + BATCH_SIZE], aim.query.terms)
+    return await asyncio.to_thread(_conclude, readings, aim, left_out)
 
 
 async def batch(
@@ -143,45 +157,91 @@ async def batch(
 
 
 def _rank(signals: Sequence[Signal], aim: _Aim) -> Ranked:
-    wanted, dropped = _leave_out(signals, aim)
-    return _conclude(read(wanted, terms(aim.query)), aim, dropped)
+    wanted, left_out = _leave_out(signals, aim)
+    return _conclude(read(wanted, aim.query.terms), aim, left_out)
 
 
-def _leave_out(signals: Sequence[Signal], aim: _Aim) -> tuple[tuple[Signal, ...], Dropped]:
+def _leave_out(signals: Sequence[Signal], aim: _Aim) -> tuple[list[Signal], list[tuple[Signal, Reason]]]:
+    """What may be shown, in the order given, and what may not."""
     since = aim.now - aim.timeframe.delta
-    recent = [signal for signal in signals if signal.timestamp >= since]
-    filtered = apply(recent, aim.filters)
-    return filtered.signals, Dropped(older=len(signals) - len(recent), nsfw=filtered.nsfw, muted=filtered.muted)
+    muted = Phrases(aim.filters.muted)
+    wanted: list[Signal] = []
+    left_out: list[tuple[Signal, Reason]] = []
+    for signal in signals:
+        if signal.timestamp < since:
+            left_out.append((signal, Reason.OLDER))
+        elif signal.nsfw and not aim.filters.nsfw:
+            left_out.append((signal, Reason.NSFW))
+        elif muted.stand_in(signal):
+            left_out.append((signal, Reason.MUTED))
+        elif not aim.query.accepts(signal):
+            left_out.append((signal, Reason.UNASKED))
+        else:
+            wanted.append(signal)
+    return wanted, left_out
 
 
-def _conclude(readings: Sequence[Reading], aim: _Aim, dropped: Dropped) -> Ranked:
+def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Signal, Reason]]) -> Ranked:
     assessed = assess(readings, aim.timeframe, aim.now, wanted=Phrases(aim.filters.raised))
     all_stories = [
-        _Story([assessed[place] for place in places]) for places in stories([item.reading for item in assessed])
+        _Story.of([assessed[place] for place in places]) for places in stories([item.reading for item in assessed])
     ]
-    good = [story for story in all_stories if aim.accepts(story.members[0].score)]
-    shown = good if aim.limit is None else _honest_mix(good, aim.limit)
+    all_stories.sort(key=lambda story: best_first(story.lead.reading.signal, story.lead.score, aim.now))
+    good = [story for story in all_stories if aim.accepts(story.lead.score)]
+    weak = all_stories[len(good) :]  # sorted, so these are all the others
+    shown = list(range(len(good))) if aim.limit is None else _honest_mix(good, aim.limit)
+    cut = [good[place] for place in sorted(set(range(len(good))).difference(shown))]
+    counts = Counter(reason for _, reason in before)
     return Ranked(
-        signals=tuple([story.signal() for story in shown]),
+        signals=tuple([good[place].signal() for place in shown]),
         found=len(good),
         dropped=Dropped(
-            older=dropped.older,
-            nsfw=dropped.nsfw,
-            muted=dropped.muted,
+            older=counts[Reason.OLDER],
+            nsfw=counts[Reason.NSFW],
+            muted=counts[Reason.MUTED],
+            unasked=counts[Reason.UNASKED],
             merged=len(readings) - len(all_stories),
-            weak=len(all_stories) - len(good),
-            cut=len(good) - len(shown),
+            weak=len(weak),
+            cut=len(cut),
         ),
+        left_out=tuple(islice(_left_out(cut, weak, before), MOST_LEFT_OUT)),
     )
 
 
-def _honest_mix(good: Sequence[_Story], limit: int) -> list[_Story]:
-    """The first ``limit`` stories; the last that can be spared give way to the best of sources left out."""
-    chosen = dict.fromkeys(range(min(limit, len(good))))
+def _left_out(
+    cut: Sequence[_Story], weak: Sequence[_Story], before: Sequence[tuple[Signal, Reason]]
+) -> Iterator[LeftOut]:
+    """What became of everything that is not shown, nor named as another place of what is shown."""
+    for stories_of, reason in ((cut, Reason.CUT), (weak, Reason.WEAK)):
+        for story in stories_of:
+            yield _account(story.lead.reading.signal, reason, scored=story.lead)
+            for member in story.members[1:]:
+                yield _account(
+                    member.reading.signal, Reason.MERGED, detail=story.lead.reading.signal.title, scored=member
+                )
+    for signal, reason in sorted(before, key=lambda one: (_NEAREST[one[1]], best_first(one[0], 0.0))):
+        yield _account(signal, reason)
+
+
+def _account(signal: Signal, reason: Reason, *, detail: str = "", scored: Assessed | None = None) -> LeftOut:
+    return LeftOut.model_construct(
+        source=signal.source,
+        title=signal.title[:_TOLD_TITLE],
+        url=signal.url,
+        reason=reason,
+        detail=detail[:_TOLD_TITLE],
+        score=None if scored is None else scored.score,
+        parts=None if scored is None else scored.parts,
+    )
+
+
+def _honest_mix(good: Sequence[_Story], limit: int) -> list[int]:
+    """Places of the first stories; the last that can be spared give way to the best of sources left out."""
+    chosen = dict.fromkeys(first(good, limit, lambda story: story.lead.reading.signal))
     places = Counter(source for place in chosen for source in good[place].sources)
-    for place in range(limit, len(good)):
+    for place in range(len(good)):
         newcomer = good[place].sources
-        if newcomer <= places.keys():
+        if place in chosen or newcomer <= places.keys():
             continue
         spare = next((old for old in reversed(chosen) if all(places[name] > 1 for name in good[old].sources)), None)
         if spare is None:
@@ -190,4 +250,4 @@ def _honest_mix(good: Sequence[_Story], limit: int) -> list[_Story]:
         places.subtract(good[spare].sources)
         chosen[place] = None
         places.update(newcomer)
-    return [good[place] for place in sorted(chosen)]
+    return sorted(chosen)

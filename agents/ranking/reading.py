@@ -38,19 +38,16 @@ class Reading:
     """Key of its address, equal for the same page."""
     votes: int | None
     """Engagement in steps of a logarithmic scale; None where the source tells nothing."""
-    hits: tuple[float, ...]
-    """For each term of the query: 1 if it is in the title, 0.5 if in the excerpt only, else 0."""
+    hits: tuple[tuple[int, int], ...]
+    """For each term of the query: how often it is in the title, and in the excerpt."""
+    excerpt_words: int
+    """How long the excerpt is; 0 where nobody asked for it."""
 
 
 def words(text: str) -> list[str]:
     """The words of a text in their order, casefolded, without apostrophes (``don't`` is ``dont``)."""
     found: list[str] = _WORD.findall(_APOSTROPHE.sub("", text.casefold()))
     return found
-
-
-def terms(query: str | None) -> tuple[str, ...]:
-    """The distinct words of a query in their order; empty without one."""
-    return tuple(dict.fromkeys(words(query))) if query else ()
 
 
 def read(signals: Iterable[Signal], query_terms: tuple[str, ...] = ()) -> list[Reading]:
@@ -60,12 +57,14 @@ def read(signals: Iterable[Signal], query_terms: tuple[str, ...] = ()) -> list[R
 
 def _read(signal: Signal, query_terms: tuple[str, ...]) -> Reading:
     title = words(signal.title[:_TITLE_CAP])
+    excerpt = words(signal.excerpt[:_TEXT_CAP]) if query_terms and signal.excerpt else []
     return Reading(
         signal=signal,
         words=tuple(title),
         page=identity(signal.url),
         votes=_votes(signal.engagement),
-        hits=_hits(title, signal.excerpt, query_terms) if query_terms else (),
+        hits=tuple([(title.count(term), excerpt.count(term)) for term in query_terms]),
+        excerpt_words=len(excerpt),
     )
 
 
@@ -79,11 +78,3 @@ def _votes(engagement: Engagement) -> int | None:
         + VIEW_WEIGHT * (engagement.views or 0)
     )
     return round(STEPS_PER_E * math.log1p(worth))
-
-
-def _hits(title: list[str], excerpt: str | None, query_terms: tuple[str, ...]) -> tuple[float, ...]:
-    in_title = set(title)
-    if excerpt is None or in_title.issuperset(query_terms):
-        return tuple([1.0 if term in in_title else 0.0 for term in query_terms])
-    in_excerpt = set(words(excerpt[:_TEXT_CAP]))
-    return tuple([1.0 if term in in_title else 0.5 if term in in_excerpt else 0.0 for term in query_terms])

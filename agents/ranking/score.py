@@ -4,14 +4,15 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.ranking.filters import Phrases
-from agents.ranking.reading import Reading, read, terms
+from agents.ranking.query import parse
+from agents.ranking.reading import Reading, read
 from agents.signal import ScoreParts, Signal, Timeframe
 
-FORMULA_VERSION = 1
+FORMULA_VERSION = 2
 """Goes up whenever the same signals would be scored differently."""
 
 HALF_LIVES_PER_TIMEFRAME = 4
@@ -27,10 +28,23 @@ class Weights:
     relevance: float = 0.25
     lift: float = 0.25
     """The share of what an item lacks to 1 that it is given when it has a word that the asker wants more of."""
+    corroboration: float = 0.20
+    """The same for a story that several sources tell, times how well it is corroborated."""
 
 
 WEIGHTS = Weights()
 NO_PHRASES = Phrases(())
+
+BANDS = (1 / 8, 1 / 2)
+"""Ends of the age bands within which votes are compared, as shares of the timeframe; the last band has the rest."""
+LEAST_IN_BAND = 5
+"""A band in which a source has fewer signals with votes tells too little; then all of the source are compared."""
+SATURATION = 1.2
+"""BM25's k1: how soon more of the same word stops counting."""
+LENGTH_NORM = 0.75
+"""BM25's b, for excerpts; titles are too short for their length to mean anything."""
+IN_EXCERPT = 0.5
+"""What a word in the excerpt counts against one in the title."""
 
 TYPICAL_ENGAGEMENT = 0.5
 """What unknown engagement counts as: neither ignored (freshness alone would win) nor punished as zero."""
@@ -46,11 +60,14 @@ class Assessed:
     recency: float
     relevance: float | None
     raised: bool = False
+    corroboration: float | None = None
+    """From 0 to 1, for what stands for a story; None for what was not merged with anything."""
 
     @property
     def parts(self) -> ScoreParts:
         """The parts as the signal carries them."""
         return ScoreParts(
+            corroboration=_rounded(self.corroboration),
             engagement=_rounded(self.engagement),
             recency=_rounded(self.recency),
             relevance=_rounded(self.relevance),
@@ -69,7 +86,7 @@ def score(signals: Iterable[Signal], query: str | None, timeframe: Timeframe, no
     Engagement is measured against the other signals of the same source given here, so score what is shown
     together together.
     """
-    assessed = assess(read(signals, terms(query)), timeframe, now)
+    assessed = assess(read(signals, parse(query).terms), timeframe, now)
     return [item.reading.signal.model_copy(update={"score": item.score, "parts": item.parts}) for item in assessed]
 
 
@@ -82,14 +99,14 @@ def assess(
     wanted: Phrases = NO_PHRASES,
 ) -> list[Assessed]:
     """Score what was read, best first, without a copy of any signal; what has a ``wanted`` phrase is lifted."""
-    by_source = _votes_by_source(readings)
-    weight_of_terms = _weight_of_terms(readings)
+    peers = _Peers(readings, timeframe, now)
+    relevance = _Relevance(readings)
     assessed = [
         _weigh(
             reading,
-            _percentile(reading.votes, by_source.get(reading.signal.source, ())),
+            peers.percentile(reading),
             _recency(reading.signal.timestamp, timeframe, now),
-            _relevance(reading.hits, weight_of_terms),
+            relevance.of(reading),
             weights,
             raised=wanted.stand_in(reading.signal),
         )
@@ -125,14 +142,39 @@ def _weigh(
     return Assessed(reading, min(round(mean, 4), 1.0), engagement, recency, relevance, raised)
 
 
-def _votes_by_source(readings: Iterable[Reading]) -> dict[str, list[int]]:
-    by_source: dict[str, list[int]] = defaultdict(list)
-    for reading in readings:
-        if reading.votes is not None:
-            by_source[reading.signal.source].append(reading.votes)
-    for votes in by_source.values():
-        votes.sort()
-    return by_source
+def corroborated(item: Assessed, sources: int, weights: Weights = WEIGHTS) -> Assessed:
+    """What stands for a story that so many sources tell: each further one halves the doubt that it matters."""
+    corroboration = 1 - 0.5 ** (sources - 1)
+    lifted = item.score + weights.corroboration * corroboration * (1 - item.score)
+    return replace(item, score=min(round(lifted, 4), 1.0), corroboration=corroboration)
+
+
+class _Peers:
+    """Whom a signal's votes are compared with: the same source's of about its age, where there are enough."""
+
+    def __init__(self, readings: Sequence[Reading], timeframe: Timeframe, now: datetime) -> None:
+        self._timeframe_s = timeframe.delta.total_seconds()
+        self._now = now
+        self._votes: dict[tuple[str, int | None], list[int]] = defaultdict(list)
+        for reading in readings:
+            if reading.votes is not None:
+                source = reading.signal.source
+                self._votes[source, None].append(reading.votes)
+                self._votes[source, self._band(reading)].append(reading.votes)
+        for votes in self._votes.values():
+            votes.sort()
+
+    def percentile(self, reading: Reading) -> float | None:
+        """The share of its peers that it beats; None where the source tells nothing."""
+        source = reading.signal.source
+        peers = self._votes.get((source, self._band(reading)), ())
+        if len(peers) < LEAST_IN_BAND:
+            peers = self._votes.get((source, None), ())
+        return _percentile(reading.votes, peers)
+
+    def _band(self, reading: Reading) -> int:
+        age_s = (self._now - reading.signal.timestamp).total_seconds()
+        return bisect_right(BANDS, age_s / self._timeframe_s)
 
 
 def _percentile(votes: int | None, ranked: Sequence[int]) -> float | None:
@@ -147,6 +189,29 @@ def _recency(timestamp: datetime, timeframe: Timeframe, now: datetime) -> float:
     return float(0.5 ** (HALF_LIVES_PER_TIMEFRAME * age_s / timeframe.delta.total_seconds()))
 
 
+class _Relevance:
+    """BM25 over title and excerpt (Robertson and Zaragoza 2009, its variant for fields), scaled to 1.
+
+    A word of the query that is once in the title counts in full, more of it counts no more.
+    """
+
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._weights = _weight_of_terms(readings)
+        lengths = [reading.excerpt_words for reading in readings if reading.excerpt_words]
+        self._usual_words = sum(lengths) / len(lengths) if lengths else 1.0
+
+    def of(self, reading: Reading) -> float | None:
+        """None without a query."""
+        if not self._weights:
+            return None
+        length = max(1.0, 1 - LENGTH_NORM + LENGTH_NORM * reading.excerpt_words / self._usual_words)
+        found = 0.0
+        for (in_title, in_excerpt), weight in zip(reading.hits, self._weights, strict=True):
+            often = in_title + (IN_EXCERPT * in_excerpt / length if in_excerpt else 0.0)
+            found += weight * min(1.0, often * (SATURATION + 1) / (often + SATURATION))
+        return min(found / sum(self._weights), 1.0)
+
+
 def _weight_of_terms(readings: Sequence[Reading]) -> list[float]:
     """For each term how rare it is among these signals: the inverse document frequency of BM25."""
     if not readings or not readings[0].hits:
@@ -154,12 +219,5 @@ def _weight_of_terms(readings: Sequence[Reading]) -> list[float]:
     having = [0] * len(readings[0].hits)
     for reading in readings:
         for place, hit in enumerate(reading.hits):
-            having[place] += hit > 0
+            having[place] += hit != (0, 0)
     return [math.log1p((len(readings) - count + 0.5) / (count + 0.5)) for count in having]
-
-
-def _relevance(hits: Sequence[float], weight_of_terms: Sequence[float]) -> float | None:
-    if not weight_of_terms:
-        return None
-    found = sum(hit * weight for hit, weight in zip(hits, weight_of_terms, strict=True))
-    return min(found / sum(weight_of_terms), 1.0)

@@ -32,6 +32,18 @@ MEASURES = ("shared", "contained", "letters", "order", "part", "figures", "lengt
 
 LEAST_SHARED = 0.3
 """Of ``shared``: below, nothing is the same story, whatever else speaks for it."""
+MOST_SWAPPED = 2
+"""Words that stand in the same place of two titles and make them tell of two things."""
+SPELLED_ALIKE = 75.0
+"""Per cent, from which on such words are spellings of each other."""
+_TELLING_WEIGHT = 5.0
+"""Of words that fewer than about one in 150 texts has."""
+_NUMBERS = frozenset(
+    {
+        *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+        *("hundred", "thousand", "million"),
+    }
+)
 _ENDINGS = ("ing", "ed", "es", "s", "ly")
 _LEAST_STEM = 3
 _LEAST_WEIGHT = 0.01
@@ -119,7 +131,7 @@ class Title:
             count=len(its_words),
             stems=stems,
             weight=sum(map(_usual().stem, stems)),
-            figures=frozenset([word.replace(",", "") for word in its_words if any(map(str.isdigit, word))]),
+            figures=frozenset([word.replace(",", "") for word in its_words if _is_number(word)]),
             dates=_DATES.intersection(its_words),
             negated=not NEGATIONS.isdisjoint(its_words),
             sides={number: side for number, side in sides if (number, 1 - side) not in sides},
@@ -175,13 +187,31 @@ def measures(one: Title, other: Title) -> tuple[float, ...]:
 
 def contradict(one: Title, other: Title) -> bool:
     """Whether two titles tell different stories however alike they are."""
-    if one.negated != other.negated:
+    if one.negated != other.negated or _swapped(one, other):
         return True
     if one.figures - other.figures and other.figures - one.figures:
         return True
     if one.dates - other.dates and other.dates - one.dates:
         return True
     return any(other.sides.get(number, side) != side for number, side in one.sides.items())
+
+
+def _swapped(one: Title, other: Title) -> bool:
+    """Whether one sentence was written about two things: the same words, but for one or two in one place."""
+    mine, theirs = one.text.split(), other.text.split()
+    least = min(len(mine), len(theirs))
+    start = next((place for place in range(least) if mine[place] != theirs[place]), least)
+    end = next((place for place in range(least - start) if mine[-1 - place] != theirs[-1 - place]), least - start)
+    my_own, their_own = mine[start : len(mine) - end], theirs[start : len(theirs) - end]
+    if not (1 <= len(my_own) <= MOST_SWAPPED and 1 <= len(their_own) <= MOST_SWAPPED):
+        return False
+    if not (_tells(my_own) and _tells(their_own)):
+        return False
+    return fuzz.ratio("".join(my_own), "".join(their_own)) < SPELLED_ALIKE
+
+
+def _tells(some_words: Sequence[str]) -> bool:
+    return any(_usual().stem(_stem(word)) >= _TELLING_WEIGHT for word in some_words)
 
 
 def _shared(one: Title, other: Title) -> float:
@@ -228,6 +258,10 @@ def _spread(shares: Mapping[str, float], parts: Callable[[str], Iterable[str]]) 
         for part in set(parts(word)):
             spread[part] += share
     return spread
+
+
+def _is_number(word: str) -> bool:
+    return word in _NUMBERS or any(map(str.isdigit, word))
 
 
 def _stem(word: str) -> str:

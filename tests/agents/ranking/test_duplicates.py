@@ -149,7 +149,7 @@ def test_ten_thousand_titles_cost_little_whatever_they_are(titles: list[str]) ->
     readings = read([signal(number, title=title) for number, title in enumerate(titles)])
     started = time.process_time()
     stories(readings)
-    assert time.process_time() - started < 2.0  # 0.3 s on an idle machine; a square of them takes a minute
+    assert time.process_time() - started < 5.0  # 1 s on an idle machine; a square of them takes more than a minute
 
 
 def test_a_story_told_everywhere_stays_small() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agents.events import Filters
 from agents.ranking.rank import BATCH_SIZE, INLINE_MAX, Dropped, Ranked, batch, rank, rank_off_loop
-from agents.signal import Signal
+from agents.signal import Reason, Signal
 from tests.agents.ranking.signals import DAY, LISTS, NOW, QUERIES, signal
 
 
@@ -66,6 +66,33 @@ def test_each_reason_is_counted() -> None:
     assert [one.id for one in ranked.signals] == ["reddit:1"]
     assert [place.source for place in ranked.signals[0].also_in] == ["news"]
     assert ranked.dropped == Dropped(older=1, nsfw=1, muted=1, merged=1, weak=1, cut=1)
+
+
+def test_what_is_left_out_says_why_and_those_nearest_to_being_shown_come_first() -> None:
+    page = "https://site.example/a"
+    signals = [
+        signal(1, age=timedelta(0)),
+        signal(2, title="second", url=page),
+        signal(3, title="its twin", url=page, source="news", age=timedelta(hours=2)),
+        signal(6, age=timedelta(hours=23)),
+        signal(5, title="about crypto"),
+        signal(4, nsfw=True),
+    ]
+    ranked = rank(
+        signals, query=None, timeframe=DAY, now=NOW, filters=Filters(muted=("crypto",)), min_score=0.5, limit=1
+    )
+    assert [(left.title, left.reason) for left in ranked.left_out] == [
+        ("second", Reason.CUT),
+        ("its twin", Reason.MERGED),
+        ("headline6", Reason.WEAK),
+        ("about crypto", Reason.MUTED),
+        ("headline4", Reason.NSFW),
+    ]
+    assert ranked.left_out[1].detail == "second"
+    scored = ranked.left_out[2]
+    assert scored.score is not None
+    assert scored.score < 0.5
+    assert scored.parts is not None
 
 
 def test_the_least_score_is_good_enough_unless_strict() -> None:

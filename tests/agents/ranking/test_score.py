@@ -148,3 +148,24 @@ def test_a_wanted_word_lifts_by_a_quarter_of_what_is_lacking_and_says_so() -> No
     assert lifted[0].score == pytest.approx(usual["reddit:2"] + 0.25 * (1 - usual["reddit:2"]), abs=1e-4)
     assert [one.parts.raised for one in lifted] == [True, False]
     assert lifted[1].score == usual["reddit:1"]
+
+
+def test_votes_are_compared_with_those_of_about_the_same_age() -> None:
+    young = [signal(number, age=timedelta(minutes=30), points=number) for number in range(1, 7)]
+    old = [signal(10 + number, age=timedelta(hours=20), points=100 * number) for number in range(1, 7)]
+    scored = by_id(score([*young, *old], None, DAY, NOW))
+    assert scored["reddit:6"].parts.engagement == scored["reddit:16"].parts.engagement
+    few = by_id(score([*young, *old[:4]], None, DAY, NOW))
+    assert few["reddit:14"].parts.engagement == pytest.approx(0.95)
+
+
+def test_several_sources_lift_a_story_and_it_says_so() -> None:
+    page = "https://site.example/story"
+    alone = rank([signal(1, url=page)], query=None, timeframe=DAY, now=NOW).signals[0]
+    told = [signal(1, url=page), *(signal(1, source=name, url=page) for name in ("hackernews", "news"))]
+    together = rank(told, query=None, timeframe=DAY, now=NOW).signals[0]
+    assert alone.parts.corroboration == 0
+    assert together.parts.corroboration == 0.75
+    assert together.score == pytest.approx(alone.score + 0.20 * 0.75 * (1 - alone.score), abs=1e-4)
+    twice = [signal(1, url=page), signal(2, url=page)]
+    assert rank(twice, query=None, timeframe=DAY, now=NOW).signals[0].parts.corroboration == 0
