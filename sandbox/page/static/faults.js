@@ -50,9 +50,9 @@ export function mountFaults(container, state, view, act) {
   function discord() {
     const active = state.controls.discord_faults;
     const choices = [
-      select("Let Discord", "what", FAULTS),
-      select("for", "where", PLACES),
-      select("at", "count", COUNTS),
+      select("Let Discord", "what", FAULTS, "What goes wrong"),
+      select("for", "where", PLACES, "Which requests"),
+      select("at", "count", COUNTS, "How many requests"),
     ];
     const fail = h(
       "button",
@@ -73,11 +73,11 @@ export function mountFaults(container, state, view, act) {
     );
   }
 
-  function select(label, name, options) {
+  function select(label, name, options, described) {
     const id = `fault-${name}`;
     const element = h(
       "select",
-      { id, "data-focus": id, onchange: (event) => (chosen[name] = event.target.value) },
+      { id, "aria-label": described, "data-focus": id, onchange: (event) => (chosen[name] = event.target.value) },
       ...Object.entries(options).map(([value, text]) => h("option", { value, selected: value === chosen[name] }, text)),
     );
     return h("label", { for: id }, `${label} `, element);
@@ -93,7 +93,7 @@ export function mountFaults(container, state, view, act) {
         { id, "data-focus": id, onchange: (event) => act("fail_source", { source: name, what: event.target.value }) },
         ...source.faults.map((fault) => h("option", { value: fault, selected: fault === source.fault }, fault === "none" ? "works" : fault)),
       );
-      return h("li", {}, h("label", { for: id }, source.title), badge, faults, h("span", { class: "dim" }, `${source.requests} requests`));
+      return h("li", {}, h("label", { for: id }, source.title), badge, faults, h("span", { class: "dim" }, source.requests === 1 ? "1 request" : `${source.requests} requests`));
     });
     return part(
       "Sources",

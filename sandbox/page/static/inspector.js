@@ -103,7 +103,7 @@ export function mountInspector(container, state, view) {
         h("span", { class: "when" }, `+${Math.round(entry.at_ms - exchange.at_ms)} ms`),
         h("span", { class: "way", title: entry.towards === "bot" ? "Discord to bot" : "bot to Discord" }, entry.towards === "bot" ? "→ bot" : "← bot"),
         entry.status === undefined ? null : h("span", { class: `status s${Math.floor(entry.status / 100)}` }, entry.status === 0 ? "no answer" : String(entry.status)),
-        h("span", { class: "what" }, entry.what, entry.fault ? h("span", { class: "fault" }, ` made to fail: ${entry.fault.replaceAll("_", " ")}`) : null),
+        h("span", { class: "what" }, entry.what, entry.fault ? h("span", { class: "fault" }, ` ${made(entry.fault)}`) : null),
       ];
       if (!entry.body) return h("li", { class: "entry" }, ...head);
       const details = h("details", { open: shown.open.has(key) }, h("summary", { "data-focus": key }, ...head), h("pre", { tabindex: "0" }, entry.body));
@@ -133,6 +133,11 @@ export function mountInspector(container, state, view) {
   }
 
   return { draw };
+}
+
+/** What was wrong with a request on purpose; a status speaks for itself. */
+function made(fault) {
+  return fault === "status" ? "made to fail" : `made to fail: ${fault.replaceAll("_", " ")}`;
 }
 
 /** How an interaction has ended up so far. */
