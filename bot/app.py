@@ -26,7 +26,10 @@ from bot.admission import Admission
 from bot.asking import Asking, Origin
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
+from bot.cards.digest import smaller
 from bot.client import SignalsBot
+from bot.clock import SystemClock
+from bot.cogs.access import AccessCog
 from bot.cogs.buttons import ButtonsCog
 from bot.cogs.config import ConfigCog
 from bot.cogs.feeds import FeedsCog
@@ -35,15 +38,29 @@ from bot.cogs.help import HelpCog
 from bot.cogs.privacy import PrivacyCog
 from bot.cogs.signals import SignalsCog
 from bot.configuring import Configuring
+from bot.delivery.access import ClientAccess
+from bot.delivery.admins import ServerAdmins
 from bot.delivery.answers import AnswerDelivery
+from bot.delivery.outbox import OutboxSender
+from bot.delivery.pacing import Pacer
 from bot.delivery.places import as_discord
+from bot.delivery.rest import DiscordRest
+from bot.delivery.reviving import Reviver
+from bot.digest_question import Spot
+from bot.digests import Digests
 from bot.feeds import ServerFeeds
 from bot.gateway import set_addresses
 from bot.guild_settings import DEFAULTS, TTL_RANGE_S, GuildSettings, Operator
+from bot.schedule import first_due
+from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
 from bot.store.guilds import GuildStore, SqlGuildStore
+from bot.store.outbox import Outbox
+from bot.store.sql_outbox import SqlOutbox
+from bot.store.sql_subscriptions import SqlSubscriptions
+from bot.store.subscriptions import Subscriptions
 
 DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
@@ -69,6 +86,11 @@ class Parts:
     database: Database
     answers: AnswerStore
     guilds: GuildStore
+    subscriptions: Subscriptions
+    outbox: Outbox
+    digests: Digests
+    scheduler: Scheduler
+    pacer: Pacer
     feeds: LooksAtFeeds
     cards: AnswerCards
     session: aiohttp.ClientSession
@@ -84,6 +106,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
         guilds = await stack.enter_async_context(SqlGuildStore(database, answers))
         bus = MemoryBus()
         agents = await stack.enter_async_context(running_agents(settings, bus, scout_config(settings)))
+        subscriptions = await stack.enter_async_context(SqlSubscriptions(database))
+        outbox = await stack.enter_async_context(SqlOutbox(database))
+        operator = _operator(agents.scout, settings)
+        digests = await stack.enter_async_context(
+            Digests(bus, outbox, answers, guilds, operator, unavailable=lambda: agents.scout.unavailable)
+        )
+        scheduler = await stack.enter_async_context(Scheduler(subscriptions, outbox, bus.emit))
         yield Parts(
             bus=bus,
             scout=agents.scout,
@@ -97,6 +126,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
             database=database,
             answers=answers,
             guilds=guilds,
+            subscriptions=subscriptions,
+            outbox=outbox,
+            digests=digests,
+            scheduler=scheduler,
+            pacer=Pacer(SystemClock()),
             feeds=agents.feeds,
             cards=AnswerCards({spec.name: spec.title for spec in agents.scout.specs}),
             session=await stack.enter_async_context(aiohttp.ClientSession()),
@@ -116,12 +150,16 @@ def scout_config(settings: Settings) -> AgentConfig:
 
 def operator_of(parts: Parts) -> Operator:
     """What servers may choose from, and what holds where they chose nothing."""
+    return _operator(parts.scout, parts.settings)
+
+
+def _operator(scout: SignalsScout, settings: Settings) -> Operator:
     return Operator(
-        sources={spec.name: spec.title for spec in parts.scout.specs},
-        concurrency=parts.settings.guild_concurrency,
-        cooldown_s=parts.settings.user_cooldown_s,
+        sources={spec.name: spec.title for spec in scout.specs},
+        concurrency=settings.guild_concurrency,
+        cooldown_s=settings.user_cooldown_s,
         cache_ttl_s=SCOUT_CONFIG.cache_ttl_s,
-        subreddits=parts.settings.reddit_subreddits,
+        subreddits=settings.reddit_subreddits,
     )
 
 
@@ -130,7 +168,8 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     titles = {spec.name: spec.title for spec in parts.scout.specs}
 
     async def post(channel_id: int, tenant: str | None, card: Card) -> bool:
-        return await post_to_channel(bot, channel_id, tenant, card)
+        async with parts.pacer.turn():
+            return await post_to_channel(bot, channel_id, tenant, card)
 
     delivery = AnswerDelivery(parts.bus.emit, parts.cards, titles, parts.answers, post)
     parts.bus.subscribe(SIGNALS_PROGRESS, delivery.on_progress)
@@ -153,6 +192,55 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(FeedsCog(feeds, configuring, parts.session))
     await bot.add_cog(PrivacyCog(configuring, parts.answers, parts.admission, parts.session))
     await bot.add_cog(GuildsCog(bot, parts.guilds))
+
+
+@asynccontextmanager
+async def delivering(parts: Parts, bot: commands.Bot | commands.AutoShardedBot) -> AsyncIterator[OutboxSender]:
+    """Digests are made and sent as this client; around its whole life, from before it connects."""
+    clock, known = SystemClock(), asyncio.Event()
+    access = ClientAccess(bot)
+    token = parts.settings.discord_token.get_secret_value()
+    async with AsyncExitStack() as stack:
+        rest = await stack.enter_async_context(DiscordRest(parts.settings.discord_api_url, token))
+        log_channel = partial(_log_channel_of, parts.guilds)
+        admins = await stack.enter_async_context(ServerAdmins(rest, parts.pacer, access, log_channel, clock))
+        reviver = await stack.enter_async_context(
+            Reviver(parts.subscriptions, access, first_due, clock=clock, on_revived=parts.scheduler.wake)
+        )
+        sender = await stack.enter_async_context(
+            OutboxSender(
+                parts.outbox,
+                parts.subscriptions,
+                rest,
+                parts.pacer,
+                access,
+                admins,
+                clock=clock,
+                smaller=smaller,
+                ready=known.wait,
+                on_final=parts.digests.run_ended,
+                on_suspended=reviver.suspended,
+            )
+        )
+        await bot.add_cog(AccessCog(reviver, known))
+        parts.digests.serve(partial(spot_of, bot), sender.wake, known.wait)
+        yield sender
+
+
+async def _log_channel_of(guilds: GuildStore, guild_id: int) -> int | None:
+    known = guilds.peek(guild_id) or await guilds.get(guild_id)
+    return known.settings.log_channel_id
+
+
+def spot_of(client: discord.Client, guild_id: int, channel_id: int) -> Spot | None:
+    """What is known about a digest's channel; None while its server is not known, or in an outage."""
+    guild = client.get_guild(guild_id)
+    if guild is None or guild.unavailable:
+        return None
+    channel: Any = guild.get_channel_or_thread(channel_id)
+    if not hasattr(channel, "is_nsfw"):
+        return Spot()
+    return Spot(forum=isinstance(channel, discord.ForumChannel), age_restricted=channel.is_nsfw())
 
 
 async def settings_of(guilds: GuildStore, origin: Origin) -> GuildSettings:
@@ -197,15 +285,20 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with assembled(settings) as parts:
         bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
-        connected = asyncio.create_task(_connect(bot, settings), name="discord")
-        stopped = asyncio.create_task(stop.wait(), name="stop-signal")
-        try:
-            await asyncio.wait((connected, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                await _drain(parts)
-        finally:
-            stopped.cancel()
-            await _close(bot, connected)
+        async with delivering(parts, bot) as sender:
+            connected = asyncio.create_task(_connect(bot, settings), name="discord")
+            stopped = asyncio.create_task(stop.wait(), name="stop-signal")
+            refused = asyncio.create_task(sender.token_refused.wait(), name="token-refused")
+            try:
+                await asyncio.wait((connected, stopped, refused), return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    await _drain(parts, sender)
+            finally:
+                stopped.cancel()
+                refused.cancel()
+                await _close(bot, connected)
+        if sender.token_refused.is_set():
+            raise TokenRefused
         if connected.done() and not connected.cancelled():
             connected.result()
 
@@ -246,10 +339,16 @@ async def _reaching(bot: SignalsBot, step: Callable[[], Awaitable[None]]) -> Non
             return
 
 
-async def _drain(parts: Parts) -> None:
-    """Admit nobody, let answers under way finish, then have the rest say that they were stopped."""
+async def _drain(parts: Parts, sender: OutboxSender) -> None:
+    """Admit nobody, let answers and messages under way finish, then have the rest say that they were stopped."""
     _log.info("stopping")
     parts.admission.close()
+    async with asyncio.TaskGroup() as draining:
+        draining.create_task(sender.drain(DRAIN_S))
+        draining.create_task(_last_answers(parts))
+
+
+async def _last_answers(parts: Parts) -> None:
     if not await _idle(parts.admission, DRAIN_S):
         await parts.bus.drain(0.0)
         await _idle(parts.admission, LAST_WORDS_S)

@@ -9,9 +9,10 @@ from agents import telemetry
 from agents.errors import BusError
 from agents.events import SIGNALS_REQUESTED, SignalsRequested, SignalsResponse, Topic, new_id
 from bot.clock import Clock
-from bot.digest_question import KIND, Wanted
+from bot.digest_question import Wanted
 from bot.novelty import Candidates
 from bot.recent import Recent
+from bot.subscription import REQUESTER_KIND
 
 ANSWER_S = 60.0
 GRACE_S = 5.0
@@ -67,7 +68,7 @@ class Asker:
 
     async def on_response(self, event: SignalsResponse) -> None:
         """For the bus."""
-        pending = self._pending.get(event.request_id) if event.requester.kind == KIND else None
+        pending = self._pending.get(event.request_id) if event.requester.kind == REQUESTER_KIND else None
         if pending is not None and not pending.done():
             pending.set_result(event)
 

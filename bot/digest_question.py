@@ -10,10 +10,8 @@ from bot.answer import Question
 from bot.asking import request_for
 from bot.guild_settings import GuildSettings, Operator
 from bot.schedule import next_run
-from bot.subscription import Plan, Schedule, Subscription
+from bot.subscription import REQUESTER_KIND, Plan, Schedule, Subscription
 
-KIND = "digest"
-"""Of these requests' requester: their responses are for nobody else."""
 MOST_FOUND = 1000
 """Signals asked for, so that those which were seen do not hide those which are new."""
 COVERED = 1.25
@@ -79,7 +77,7 @@ def wanted(
         question.model_copy(update={"limit": MOST_FOUND}),
         settings,
         operator,
-        Requester(kind=KIND, tenant=str(subscription.guild_id)),
+        Requester(kind=REQUESTER_KIND, tenant=str(subscription.guild_id)),
         age_restricted=spot.age_restricted,
         deadline=now,
     ).model_copy(update={"min_score": 0.0})

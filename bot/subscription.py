@@ -14,6 +14,8 @@ from agents.signal import UnitInterval
 from bot import cron
 from bot.guild_settings import MOST_SIGNALS, time_zones
 
+REQUESTER_KIND = "digest"
+"""Of the requests that digests make: their responses are for nobody else."""
 MOST_SUBSCRIPTIONS = 25
 """Of one server."""
 LONGEST_NAME = 60

@@ -20,6 +20,7 @@ from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.cards.progress import pending_card
 from bot.delivery.places import PLACE_FAULTS, Place
+from bot.subscription import REQUESTER_KIND
 
 EDIT_PAUSE_S = 1.0
 """At most one edit of a message in this time, and none sooner after the acknowledgement: most answers are faster."""
@@ -146,11 +147,13 @@ class AnswerDelivery:
             pending.reports.append(event.report)
 
     async def on_response(self, event: SignalsResponse) -> None:
-        """Hand the response to who waits for it, or post it where it asks to be posted."""
+        """Hand the response to who waits for it, or post it where it asks to be posted; digests hear their own."""
         pending = self._pending.get(event.request_id)
         if pending is not None:
             if not pending.response.done():
                 pending.response.set_result(event)
+            return
+        if event.requester.kind == REQUESTER_KIND:
             return
         if not await self._post_elsewhere(event):
             self.dropped.responses += 1

@@ -5,7 +5,7 @@ import sys
 
 from agents import telemetry
 from agents.events import Requester
-from bot.app import assembled, load_cogs
+from bot.app import assembled, delivering, load_cogs
 from bot.client import SignalsBot
 from bot.gateway import set_addresses
 from bot.settings import Settings
@@ -18,7 +18,7 @@ async def run(settings: Settings, word: str, guild_id: str, channel_id: str) -> 
     requester = Requester(kind="agent", tenant=guild_id, reply_to=f"channel:{channel_id}")
     async with assembled(settings) as parts, WordWatch(parts.bus, word, requester):
         bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
-        async with bot:
+        async with delivering(parts, bot), bot:
             await bot.start(settings.discord_token.get_secret_value())
 
 

@@ -12,7 +12,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from agents.source import Source
-from bot.app import assembled, load_cogs
+from bot.app import assembled, delivering, load_cogs
 from bot.client import SignalsBot
 from bot.gateway import set_addresses
 from bot.settings import Settings
@@ -107,16 +107,17 @@ async def connected_bot(
         if prepare is not None:
             prepare(bot)
         scene = Scene(local, parts, bot)
-        connected = asyncio.create_task(_run(bot, local.token))
-        try:
-            await scene.settled(connected)
-            yield scene
-        finally:
-            await bot.close()
-            connected.cancel()
-            await asyncio.wait((connected,), timeout=2)
-            if not connected.cancelled() and (error := connected.exception()) is not None:
-                raise error
+        async with delivering(parts, bot):
+            connected = asyncio.create_task(_run(bot, local.token))
+            try:
+                await scene.settled(connected)
+                yield scene
+            finally:
+                await bot.close()
+                connected.cancel()
+                await asyncio.wait((connected,), timeout=2)
+        if not connected.cancelled() and (error := connected.exception()) is not None:
+            raise error
 
 
 async def _run(bot: SignalsBot, token: str) -> None:

@@ -58,9 +58,9 @@ _WORDS = (
 
 
 class HastyClock:
-    """A clock on which a second passes in two milliseconds, the calendar's days only when told."""
+    """A clock on which a second passes in ten milliseconds, the calendar's days only when told."""
 
-    def __init__(self, speed: float = 500.0) -> None:
+    def __init__(self, speed: float = 100.0) -> None:
         self.speed = speed
         self.ahead = timedelta()
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents import telemetry
 from agents.events import WORKFLOW_STARTED, SourceRequest, WorkflowStarted
-from bot import digest_rendering, digests
+from bot import digest_asking, digest_rendering, digests
 from bot.cards import digest
 from bot.digest_question import Spot
 from bot.store.outbox import Origin, Part, RunState
@@ -23,6 +23,12 @@ async def scene(tmp_path: Path) -> AsyncIterator[DigestScene]:
     async with digest_scene(tmp_path) as made:
         made.serve()
         yield made
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each workflow asks anew, however soon it follows the one before."""
+    monkeypatch.setattr(digest_asking, "KEEP_S", 0.0)
 
 
 @pytest.fixture
@@ -144,6 +150,23 @@ async def test_the_same_question_of_many_is_asked_once(scene: DigestScene) -> No
     assert (request.requester.kind, request.limit, request.min_score) == ("digest", 1000, 0.0)
     assert [source.name for source in request.sources] == ["reddit", "hackernews", "news"]
     assert request.timeframe == "48h"
+
+
+async def test_an_answer_serves_those_who_ask_the_same_a_little_later(
+    scene: DigestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest_asking, "KEEP_S", 1e9)
+    await scene.add("One")
+    await scene.run()
+    await scene.add("Other", channel_id=2)
+    await scene.run()
+    assert len(scene.agents.asked) == 1
+    assert scene.shown() == titles(0, 1, 2) * 2
+    await scene.add("Third", channel_id=3, query="rust")
+    scene.agents.failing = dict.fromkeys(("reddit", "hackernews", "news"), "It is away.")
+    monkeypatch.setattr(digests, "AGAIN_S", (0.1,))
+    assert (await scene.run()).failed == 1
+    assert len(scene.agents.asked) == 3, "that nobody answered is not kept"
 
 
 async def test_questions_that_differ_are_asked_apart(scene: DigestScene) -> None:

@@ -98,7 +98,7 @@ async def test_in_direct_messages_it_is_the_same(reading: Scene, sources: Source
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<@bot> signals reddit timeframe: 2d", "timeframe is one of 1h, 6h, 24h, 7d, 30d"),
+        ("<@bot> signals reddit timeframe: 2d", "timeframe is one of 1h, 6h, 24h, 48h, 7d, 30d"),
         ("<@bot> signals reddit limit: many", "limit is a whole number from 1 to 25"),
         ("<@bot> signals reddit limit: 26", "limit is a whole number from 1 to 25"),
         ("<@bot> signals reddit limit: " + "9" * 1900, "limit is a whole number from 1 to 25"),
