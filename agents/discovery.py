@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 
@@ -22,10 +22,12 @@ from agents.errors import (
     UnknownSource,
 )
 from agents.events import Filters, SourceReport, SourceRequest, SourceStatus
+from agents.ranking.query import parse
 from agents.ranking.rank import Dropped, Ranked, rank_off_loop
+from agents.ranking.trend import Trends
 from agents.resilience.cache import Cache
 from agents.resilience.guard import GuardedScan, ScanGuard, ScanState
-from agents.signal import Signal, Timeframe
+from agents.signal import LeftOut, Signal, Timeframe
 from agents.source import Question, Source
 
 RANKED_TTL_S = 300.0
@@ -63,6 +65,8 @@ class Discovery:
     reports: tuple[SourceReport, ...]
     found: int
     """Distinct stories before the limit."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What came nearest to being shown, and why it is not."""
 
 
 OnReport = Callable[[SourceReport, int, int], Awaitable[None]]
@@ -100,6 +104,7 @@ class Discoverer:
         self._clock = clock
         self._places = asyncio.Semaphore(config.max_concurrent_tasks)
         self._ranked: Cache[tuple[object, ...], tuple[Ranked, Sequence[GuardedScan]]] = Cache(256, clock=clock)
+        self._trends = Trends()
         self._log = telemetry.logger("agents.discovery")
 
     async def discover(self, search: Search, *, timeout_s: float, on_report: OnReport) -> Discovery:
@@ -115,7 +120,7 @@ class Discoverer:
             outcomes = await self._ask_missing(plans, outcomes, search, deadline, progress)
         done = [outcome for outcome in outcomes if outcome is not None]
         ranked = await self._rank([outcome.guarded for outcome in done if outcome.guarded is not None], search)
-        return Discovery(ranked.signals, tuple(outcome.report for outcome in done), ranked.found)
+        return Discovery(ranked.signals, tuple(outcome.report for outcome in done), ranked.found, ranked.left_out)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -133,7 +138,11 @@ class Discoverer:
         except ScoutError as error:
             return SourceReport(source=asked.name[:40], status=SourceStatus.FAILED, sentence=error.sentence)
         question = Question(
-            options=options, query=search.query, timeframe=search.timeframe, limit=search.limit, now=self._now()
+            options=options,
+            query=parse(search.query).text or None,
+            timeframe=search.timeframe,
+            limit=search.limit,
+            now=self._now(),
         )
         return _Planned(source, question)
 
@@ -265,7 +274,8 @@ class Discoverer:
                 min_score=search.min_score,
                 limit=search.limit,
             )
-            return ranked, scans
+            signals = self._trends.mark(_asked(search), ranked.signals, self._now())
+            return replace(ranked, signals=signals), scans
 
         cached = self._ranked.peek(key)
         if cached is None:
@@ -287,6 +297,12 @@ class _Progress:
     async def report(self, report: SourceReport) -> None:
         self._done += 1
         await self._on_report(report, self._done, self._total)
+
+
+def _asked(search: Search) -> tuple[object, ...]:
+    """The same for the same question, however many are shown and whoever asks."""
+    sources = sorted((asked.name, *sorted(asked.options.items())) for asked in search.sources)
+    return (*sources, search.query, search.timeframe, search.min_score, search.filters)
 
 
 def _max_age_s(plan: _Planned, asked_s: float | None) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 
 from agents import telemetry
-from agents.signal import Frozen, Signal, Timeframe, UnitInterval, UtcDatetime
+from agents.signal import Frozen, LeftOut, Signal, Timeframe, UnitInterval, UtcDatetime
 
 
 def new_id() -> str:
@@ -146,6 +146,8 @@ class SignalsResponse(Event):
     timeframe: Timeframe = Timeframe.DAY
     found: int = 0
     """Distinct stories found before the limit was applied."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What came nearest to being shown, and why it is not; at most 150."""
     error: str | None = None
     """A sentence for people when the request as a whole could not be served."""
 

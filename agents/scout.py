@@ -254,6 +254,7 @@ class SignalsScout(Agent):
             query=event.query,
             timeframe=event.timeframe,
             found=discovery.found,
+            left_out=discovery.left_out,
         )
 
     def _time_left_s(self, event: SignalsRequested) -> float:

@@ -26,7 +26,7 @@ from agents.events import (
     WorkflowStarted,
     new_id,
 )
-from agents.signal import AlsoIn, Engagement, ScoreParts, Signal, Timeframe
+from agents.signal import AlsoIn, Engagement, LeftOut, Reason, ScoreParts, Signal, Timeframe, Trend
 
 TEXT = st.text(max_size=12)
 COUNT = st.integers(min_value=0, max_value=2**63)
@@ -60,6 +60,25 @@ def several(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 ENVELOPE = {"event_id": TEXT, "occurred_at": MOMENT, "schema_version": st.integers(1, 9), "traceparent": maybe(TEXT)}
 REQUESTER = built(Requester, kind=TEXT, tenant=maybe(TEXT), reply_to=maybe(TEXT))
 SOURCES = several(built(SourceRequest, name=TEXT, options=st.dictionaries(TEXT, TEXT, max_size=3)))
+PARTS = built(
+    ScoreParts,
+    engagement=maybe(UNIT),
+    recency=maybe(UNIT),
+    relevance=maybe(UNIT),
+    raised=st.booleans(),
+    corroboration=maybe(UNIT),
+    formula=COUNT,
+)
+LEFT_OUT = built(
+    LeftOut,
+    source=TEXT,
+    title=TEXT,
+    url=TEXT,
+    reason=st.sampled_from(Reason),
+    detail=TEXT,
+    score=maybe(UNIT),
+    parts=maybe(PARTS),
+)
 SIGNAL = built(
     Signal,
     id=TEXT,
@@ -74,7 +93,8 @@ SIGNAL = built(
     engagement=built(Engagement, points=maybe(COUNT), comments=maybe(COUNT), shares=maybe(COUNT), views=maybe(COUNT)),
     nsfw=st.booleans(),
     score=UNIT,
-    parts=built(ScoreParts, engagement=maybe(UNIT), recency=maybe(UNIT), relevance=maybe(UNIT), formula=COUNT),
+    parts=PARTS,
+    trend=maybe(st.sampled_from(Trend)),
     also_in=several(built(AlsoIn, source=TEXT, origin=maybe(TEXT), url=TEXT, points=maybe(COUNT))),
 )
 REPORT = built(
@@ -119,6 +139,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         query=maybe(TEXT),
         timeframe=st.sampled_from(Timeframe),
         found=COUNT,
+        left_out=several(LEFT_OUT),
         error=maybe(TEXT),
     ),
     WorkflowStarted: built(
