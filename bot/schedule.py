@@ -53,9 +53,12 @@ def _hourly(schedule: Schedule, since: datetime, zone: ZoneInfo) -> Iterator[dat
     minute = time.fromisoformat(schedule.at).minute
     moment = _next_minute(since)
     while True:
-        if _shown(moment, zone).minute == minute:
+        shown = _shown(moment, zone)
+        ahead = _MINUTE * ((minute - shown.minute) % 60)
+        if _shown(moment + ahead, zone) == shown + ahead:
+            moment += ahead
             yield moment
-        moment += _MINUTE
+        moment += _MINUTE  # where the clock changes in between, minute by minute
 
 
 def _daily(schedule: Schedule, since: datetime, zone: ZoneInfo) -> Iterator[datetime]:

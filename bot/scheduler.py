@@ -20,6 +20,8 @@ LEASE = timedelta(seconds=60)
 """Renewed with every batch; who dies with it leaves the schedule to others after that time."""
 AT_ONCE = 250
 """Subscriptions of one workflow."""
+SLICE = 25
+"""Of them, before others have their turn on the loop."""
 LONGEST_SLEEP_S = 30.0
 """After which the time is looked at anew: another process may have added something, the clock may have been set."""
 SHORTEST_SLEEP_S = 0.05
@@ -128,10 +130,9 @@ class Scheduler:
         self._may_hold_lease = True
         if not await self._subscriptions.hold_lease(SCHEDULE_LEASE, self._owner, now, LEASE):
             return OTHERS_S
-        put_off = {one.id: end for one in due if (end := quiet_until(one.plan.schedule, now)) is not None}
+        put_off, following = await _next_runs(due, now)
         if put_off:
             await self._subscriptions.put_off(put_off, now)
-        following = {one.id: next_run(one.plan.schedule, now) for one in due if one.id not in put_off}
         started = not following or await self._start(following)
         return SHORTEST_SLEEP_S if started else OTHERS_S
 
@@ -151,3 +152,17 @@ class Scheduler:
         if next_due is None:
             return LONGEST_SLEEP_S
         return min(max((next_due - now).total_seconds(), SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+
+async def _next_runs(due: Sequence[Subscription], now: datetime) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """By id: until when those wait for whom it is a quiet hour, and when the others run after this."""
+    put_off: dict[str, datetime] = {}
+    following: dict[str, datetime] = {}
+    for number, one in enumerate(due):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+        if (end := quiet_until(one.plan.schedule, now)) is not None:
+            put_off[one.id] = end
+        else:
+            following[one.id] = next_run(one.plan.schedule, now)
+    return put_off, following
