@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.delivery.outcomes import BAN_S, NotSent, Outcome, Sent, ShutOut, Unknown, of_error, of_reply
 from bot.delivery.pacing import Pacer
 from bot.delivery.rest import NoReply, Rest
+from bot.store.errors import StoreError
 from bot.tasks import beside
 
 WAITING = 200
@@ -80,14 +81,21 @@ class ServerAdmins:
                 _log.warning("admins could not be told", guild_id=guild_id, notice=card.embed.title)
 
     async def _told(self, guild_id: int, card: Card) -> bool:
-        log_channel = await self._log_channel_of(guild_id)
-        own = () if log_channel is None else (log_channel,)
+        own = await self._own_places(guild_id)
         for channel_id in dict.fromkeys((*own, *self._places.notice_places(guild_id))):
             outcome = await self._post(channel_id, card)
             if isinstance(outcome, (Sent, Unknown)):  # perhaps there: nowhere else, so that nobody is told twice
                 return isinstance(outcome, Sent)
         owner = await self._owner_channel(guild_id)
         return owner is not None and isinstance(await self._post(owner, card), Sent)
+
+    async def _own_places(self, guild_id: int) -> tuple[int, ...]:
+        try:
+            log_channel = await self._log_channel_of(guild_id)
+        except StoreError as error:
+            _log.warning("which channel a server chose for notices is not known now", error=str(error))
+            return ()
+        return () if log_channel is None else (log_channel,)
 
     async def _post(self, channel_id: int, card: Card) -> Outcome:
         body = {**card.payload(), "nonce": secrets.token_hex(12), "enforce_nonce": True}

@@ -69,7 +69,7 @@ class OutboxSender:
         self._woken = asyncio.Event()
         self._busy: set[int] = set()
         self._open: dict[asyncio.Task[None], frozenset[tuple[int, int]]] = {}
-        self._swept_at = 0.0
+        self._swept_at = -SWEEP_S
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -112,7 +112,6 @@ class OutboxSender:
 
     async def _run(self) -> None:
         await self._ready()
-        await self._sweep()
         while not self._posting.stopping.is_set():
             await self._take()
 
@@ -130,11 +129,11 @@ class OutboxSender:
     async def _take(self) -> None:
         """Claim as many parts as may be sent at once, and begin them; or wait until there may be some."""
         self._woken.clear()
+        if self._clock.monotonic() - self._swept_at >= SWEEP_S:
+            await self._sweep()
         if len(self._open) >= MOST_OPEN:
             await self._clock.wait(self._woken, IDLE_S)
             return
-        if self._clock.monotonic() - self._swept_at >= SWEEP_S:
-            await self._sweep()
         trouble_s = self._posting.trouble_s()
         if trouble_s:
             await self._clock.wait(self._posting.calm, trouble_s)
@@ -152,7 +151,6 @@ class OutboxSender:
                 claimed = await self._outbox.claim(self._clock.utc(), len(turns), unavailable)
         except StoreError as error:
             _log.warning("nothing could be taken from the outbox", error=str(error))
-            self._swept_at = 0.0
         finally:
             for turn in turns[len(claimed) :]:
                 turn.unused()

@@ -1,5 +1,6 @@
 """An outbox in memory and a Discord that does as it is told, both with behaviour."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -217,6 +218,7 @@ class FakeDiscord:
     most_in_flight: int = 0
     together: int = 0
     """The most requests at once to one channel."""
+    late: list[asyncio.Task[None]] = field(default_factory=list)
     _numbers: int = 0
     _nonces: dict[str, tuple[float, Message]] = field(default_factory=dict)
 
@@ -343,6 +345,20 @@ def hangs(*, after: bool = False, for_s: float = 30.0) -> Step:
             act()
         await discord.clock.sleep(for_s)
         raise NoReply("TimeoutError")
+
+    return step
+
+
+def arrives_late(after_s: float) -> Step:
+    """The connection breaks; what was sent is posted later all the same."""
+
+    async def step(discord: FakeDiscord, act: Callable[[], Reply]) -> Reply:
+        async def arrive() -> None:
+            await discord.clock.sleep(after_s)
+            act()
+
+        discord.late.append(asyncio.create_task(arrive()))
+        raise NoReply("ServerDisconnectedError")
 
     return step
 

@@ -2,23 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import cast
 
 import discord
 import pytest
 
-from bot.clock import SystemClock
-from bot.cogs.access import AccessCog
+from agents.events import utc_now
 from bot.delivery.access import ClientAccess
-from bot.delivery.reviving import Reviver
 from bot.schedule import first_due
-from bot.store.subscriptions import Subscriptions
 from bot.subscription import Plan, State
 from sandbox.guilds import Channel, Overwrite
 from sandbox.permissions import EVERYONE, MENTION_EVERYONE, SEND_MESSAGES
 from tests.bot.conftest import Start
-from tests.bot.delivery.fakes import MemorySubscriptions
 from tests.bot.scene import Scene, until
 
 HISTORY = "read_message_history"
@@ -73,28 +67,32 @@ async def test_places_for_admins_come_in_order_and_only_where_the_bot_may_post(
 
 
 @pytest.fixture
-async def stored(start: Start, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Scene, MemorySubscriptions]]:
-    """A bot whose one digest is suspended because its channel shuts it out."""
+async def suspended(start: Start, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Scene, str]]:
+    """A bot whose one digest was suspended in the life before, because its channel shuts it out."""
     monkeypatch.setattr("bot.delivery.reviving.GATHER_S", 0.0)
-    subscriptions = MemorySubscriptions()
     async with start() as scene:
-        access = ClientAccess(scene.bot)
-        kept = cast("Subscriptions", subscriptions)
-        async with Reviver(kept, access, first_due, clock=SystemClock()) as reviver:
-            await scene.bot.add_cog(AccessCog(reviver, asyncio.Event()))
-            scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=["send_messages"])
-            await until(lambda: not may_post(scene, access, scene.channel))
-            one = subscriptions.add("s1", State.SUSPENDED, channel_id=scene.channel.id)
-            subscriptions.by_id["s1"] = one = replace(one, guild_id=scene.guild.id)
-            reviver.suspended(one)
-            yield scene, subscriptions
+        plan = Plan(name="Morning", channel_id=scene.channel.id)
+        due_at = first_due(plan.schedule, utc_now())
+        one = await scene.parts.subscriptions.add(scene.guild.id, plan, due_at, scene.ada.id)
+        await scene.parts.subscriptions.suspend(one.id, "no")
+        scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=["send_messages"])
+    async with start() as scene:
+        await asyncio.sleep(0.05)
+        assert await state(scene, one.id) is State.SUSPENDED
+        yield scene, one.id
+
+
+async def state(scene: Scene, subscription_id: str) -> State:
+    one = await scene.parts.subscriptions.get(subscription_id)
+    assert one is not None
+    return one.state
 
 
 @pytest.mark.parametrize("change", ["overwrite", "role of the bot", "roles of the bot", "an outage ends"])
 async def test_a_digest_resumes_when_the_gateway_tells_that_access_is_back(
-    stored: tuple[Scene, MemorySubscriptions], change: str
+    suspended: tuple[Scene, str], change: str
 ) -> None:
-    scene, subscriptions = stored
+    scene, subscription_id = suspended
     guild, channel = scene.guild, scene.channel
     if change == "overwrite":
         guild.overwrite(channel, guild.everyone)
@@ -107,11 +105,13 @@ async def test_a_digest_resumes_when_the_gateway_tells_that_access_is_back(
         known = scene.bot.get_channel(channel.id)
         assert isinstance(known, discord.TextChannel)
         await until(lambda: len(known.overwrites) == 2)
-        await asyncio.sleep(0.02)
-        assert subscriptions.by_id["s1"].state is State.SUSPENDED
+        await asyncio.sleep(0.05)
+        assert await state(scene, subscription_id) is State.SUSPENDED
         guild.set_member_roles(scene.local.bot_user, [trusted])
     else:
         guild.set_unavailable()
         channel.overwrites = []
         guild.restore()
-    await until(lambda: subscriptions.by_id["s1"].state is State.ACTIVE)
+    async with asyncio.timeout(5):
+        while await state(scene, subscription_id) is not State.ACTIVE:
+            await asyncio.sleep(0.01)

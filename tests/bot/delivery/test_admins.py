@@ -8,6 +8,7 @@ from bot.cards import delivery as cards
 from bot.cards.card import Card
 from bot.delivery.admins import ServerAdmins
 from bot.delivery.pacing import Pacer
+from bot.store.errors import Unreadable
 from tests.bot.delivery.fakes import GUILD, FakeDiscord, Step, answers, drops, limited, refusal, reply, unreachable
 from tests.bot.delivery.virtual_time import VirtualClock, settle
 
@@ -25,10 +26,13 @@ class Scene:
         self.pacer = Pacer(self.clock)
         self.log_channel: int | None = LOG
         self.owner: int | None = 9
+        self.away = False
         self.admins = ServerAdmins(self.discord, self.pacer, self, self._log_channel_of, self.clock)
 
     async def _log_channel_of(self, guild_id: int) -> int | None:
         assert guild_id == GUILD
+        if self.away:
+            raise Unreadable("the database is away")
         return self.log_channel
 
     def notice_places(self, guild_id: int) -> Iterator[int]:
@@ -61,6 +65,12 @@ async def test_the_log_channel_comes_first_and_no_other_is_told(scene: Scene) ->
     (message,) = scene.discord.messages
     assert "Morning" in message.body["embeds"][0]["description"]
     assert message.body["allowed_mentions"] == {"parse": []}
+
+
+async def test_a_database_that_is_away_leaves_the_other_places(scene: Scene) -> None:
+    scene.away = True
+    await scene.tell()
+    assert scene.told_in() == [UPDATES]
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])

@@ -6,18 +6,21 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from bot.delivery.outbox import MOST_OPEN
+from bot.delivery.pacing import A_SECOND
 from bot.delivery.posting import TROUBLE
 from bot.delivery.rest import Reply
-from bot.store.outbox import PartState
+from bot.store.outbox import Part, PartState
 from bot.subscription import State, Subscription
 from tests.bot.delivery.conftest import Delivery
 from tests.bot.delivery.fakes import (
     Step,
     answers,
+    arrives_late,
     body_of,
     drops,
     hangs,
@@ -247,6 +250,8 @@ async def test_the_limit_over_all_routes_stops_everything_for_as_long_as_it_says
     delivery.put(*(part(run, channel_id=run) for run in range(1, 100)))
     delivery.discord.script = [None] * 10 + [limited(30, "global")]
     async with delivery.running():
+        await delivery.clock.passes(15)
+        assert len(delivery.discord.creations()) < 60
         await delivery.clock.until(lambda: all_are(delivery, PartState.SENT))
     at = delivery.discord.creations()
     gap = max(later - earlier for earlier, later in pairwise(at))
@@ -372,6 +377,7 @@ async def test_a_refusal_says_nothing_about_the_attempt_before(delivery: Deliver
         await delivery.clock.until(lambda: PartState.SENDING not in states(delivery))
     gone = code == 10003
     assert all_are(delivery, PartState.DEAD if gone else PartState.SENT)
+    assert len(delivery.discord.creations()) == 2, "what is refused is not asked for again and again"
     assert len(delivery.discord.messages) == 1
 
 
@@ -395,6 +401,7 @@ async def test_a_day_of_waiting_is_given_up(delivery: Delivery, monkeypatch: pyt
 
 
 async def test_a_day_of_doubt_is_held(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.delivery.posting.LONGEST_BACKOFF_S", 3000.0)
     monkeypatch.setattr("bot.delivery.outbox.IDLE_S", 300.0)
     delivery.put(part(1), part(2, channel_id=101))
     delivery.discord.script = [drops(), drops(after=True), *[drops()] * 1000]
@@ -445,17 +452,18 @@ async def test_a_claim_that_was_made_though_it_seemed_to_fail_is_found(delivery:
 
 
 @pytest.mark.parametrize("posted", [True, False])
-@pytest.mark.parametrize("later_s", [0, 10, 45, 75, 4000, -500])
+@pytest.mark.parametrize("later_s", [0, 10, 45, 75, 4000])
+@pytest.mark.parametrize("set_back_s", [0, 500])
 async def test_what_a_killed_process_left_is_settled_by_the_next(
-    delivery: Delivery, posted: bool, later_s: int
+    delivery: Delivery, posted: bool, later_s: int, set_back_s: int
 ) -> None:
     delivery.put(part())
     delivery.discord.script = [hangs(after=posted, for_s=20.0)]
     async with delivery.running():
         await delivery.clock.passes(0.5)
         assert all_are(delivery, PartState.SENDING)
-    delivery.clock.now_s += max(0, later_s)
-    delivery.clock.began += timedelta(seconds=min(0, later_s))
+    delivery.clock.now_s += later_s
+    delivery.clock.began -= timedelta(seconds=set_back_s)
     async with delivery.running():
         await delivery.clock.until(lambda: all_are(delivery, PartState.SENT), 120)
     assert len(delivery.discord.messages) == 1
@@ -482,6 +490,75 @@ async def test_stopping_lets_what_is_under_way_finish_and_begins_nothing_more(de
         assert len(delivery.discord.asked) == under_way
     assert sum(state is PartState.SENT for state in delivery.outbox.states().values()) == under_way
     assert states(delivery) == {PartState.SENT, PartState.WAITING}
+
+
+async def test_stopping_waits_for_answers_that_come_soon(delivery: Delivery) -> None:
+    delivery.discord.latency_s = 0.5
+    delivery.put(*(part(run, channel_id=run) for run in range(1, 10)))
+    async with delivery.running() as sender:
+        await delivery.clock.passes(0.2)
+        await _drained(delivery, sender.drain(5.0))
+        assert all_are(delivery, PartState.SENT)
+
+
+async def test_what_is_claimed_while_it_stops_goes_back_unsent(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claiming = delivery.outbox.claim, asyncio.Event()
+
+    async def slowly(*asked: Any) -> tuple[Part, ...]:
+        claimed = await claim(*asked)
+        claiming.set()
+        await delivery.clock.sleep(1.0)
+        return claimed
+
+    monkeypatch.setattr(delivery.outbox, "claim", slowly)
+    delivery.put(part(1), part(2, forum=True, channel_id=101))
+    async with delivery.running() as sender:
+        await claiming.wait()
+        await _drained(delivery, sender.drain(5.0))
+        assert all_are(delivery, PartState.WAITING)
+    assert delivery.discord.asked == []
+
+
+async def test_turns_that_no_part_takes_are_left_to_others(delivery: Delivery) -> None:
+    async with delivery.running() as sender:
+        for _ in range(20):
+            sender.wake()
+            await settle()
+        assert len(await delivery.pacer.turns(A_SECOND)) == A_SECOND
+
+
+async def test_what_ends_while_the_outbox_is_searched_is_not_taken_for_left_behind(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = delivery.outbox.interrupted
+
+    async def slowly() -> tuple[Part, ...]:
+        found = await interrupted()
+        await delivery.clock.sleep(1.0)
+        return found
+
+    monkeypatch.setattr(delivery.outbox, "interrupted", slowly)
+    delivery.discord.latency_s = 0.5
+    delivery.put(part(forum=True))
+    async with delivery.running() as sender:
+        await delivery.clock.until(lambda: delivery.discord.asked)
+        searching = asyncio.create_task(sender._sweep())
+        await delivery.clock.until(searching.done)
+        await delivery.clock.passes(120)
+    assert all_are(delivery, PartState.SENT)
+    assert len(delivery.discord.asked) == 1
+
+
+@pytest.mark.parametrize("forum", [False, True])
+async def test_what_is_posted_long_after_its_connection_broke_is_found(delivery: Delivery, forum: bool) -> None:
+    delivery.put(part(forum=forum))
+    delivery.discord.script = [arrives_late(15.0), *[drops()] * 40]
+    delivery.discord.nonce_s = 0.0
+    async with delivery.running():
+        await delivery.clock.until(lambda: all_are(delivery, PartState.SENT))
+    assert len(delivery.discord.messages) == 1
 
 
 async def test_stopping_leaves_what_is_in_doubt_for_the_next_start(delivery: Delivery) -> None:

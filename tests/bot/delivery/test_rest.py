@@ -116,3 +116,9 @@ async def test_a_limit_is_told_at_once_and_slept_through_by_nobody(
 async def test_a_token_that_was_reset(rest: DiscordRest, local: LocalDiscord, guild: Guild) -> None:
     local.reset_token()
     assert (await rest.request("POST", path(guild), body_of("n1"), timeout_s=5)).status == 401
+
+
+async def test_an_empty_bucket_says_for_how_long(rest: DiscordRest, guild: Guild) -> None:
+    rests = [(await rest.request("POST", path(guild), body_of("n1"), timeout_s=5)).rest_s for _ in range(5)]
+    assert rests[:4] == [0, 0, 0, 0]
+    assert 4 < rests[4] <= 5
