@@ -19,7 +19,7 @@ from agents.agent import AgentConfig
 from agents.assembly import running_agents
 from agents.bus import EventBus
 from agents.bus.memory import MemoryBus
-from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE
+from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE, WORKFLOW_FINISHED
 from agents.feeds import LooksAtFeeds
 from agents.scout import SCOUT_CONFIG, SignalsScout
 from bot.admission import Admission
@@ -32,11 +32,16 @@ from bot.clock import SystemClock
 from bot.cogs.access import AccessCog
 from bot.cogs.buttons import ButtonsCog
 from bot.cogs.config import ConfigCog
+from bot.cogs.digest import DigestCog
+from bot.cogs.digest_buttons import DigestButtonsCog
 from bot.cogs.feeds import FeedsCog
 from bot.cogs.guilds import GuildsCog
 from bot.cogs.help import HelpCog
 from bot.cogs.privacy import PrivacyCog
+from bot.cogs.setup import SetupCog, SetupForm
 from bot.cogs.signals import SignalsCog
+from bot.cogs.starting import Starting
+from bot.cogs.workflow import WorkflowCog
 from bot.configuring import Configuring
 from bot.delivery.access import ClientAccess
 from bot.delivery.admins import ServerAdmins
@@ -49,6 +54,7 @@ from bot.delivery.reviving import Reviver
 from bot.digest_question import Spot
 from bot.digests import Digests
 from bot.feeds import ServerFeeds
+from bot.following import Following
 from bot.gateway import set_addresses
 from bot.guild_settings import DEFAULTS, TTL_RANGE_S, GuildSettings, Operator
 from bot.schedule import first_due
@@ -61,6 +67,7 @@ from bot.store.outbox import Outbox
 from bot.store.sql_outbox import SqlOutbox
 from bot.store.sql_subscriptions import SqlSubscriptions
 from bot.store.subscriptions import Subscriptions
+from bot.subscribing import Subscribing
 
 DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
@@ -192,6 +199,44 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(FeedsCog(feeds, configuring, parts.session))
     await bot.add_cog(PrivacyCog(configuring, parts.answers, parts.admission, parts.session))
     await bot.add_cog(GuildsCog(bot, parts.guilds))
+    await _load_digest_cogs(bot, parts, configuring)
+
+
+async def _load_digest_cogs(
+    bot: commands.Bot | commands.AutoShardedBot, parts: Parts, configuring: Configuring
+) -> None:
+    """What people see of digests, and type about them."""
+    specs = {spec.name: spec for spec in parts.scout.specs}
+    following = Following(parts.outbox)
+    parts.bus.subscribe(WORKFLOW_FINISHED, following.on_workflow_finished)
+    subscribing = Subscribing(
+        configuring,
+        parts.subscriptions,
+        parts.outbox,
+        parts.bus.emit,
+        specs,
+        parts.scout.unavailable,
+        parts.scheduler.wake,
+    )
+    starting = Starting(subscribing, following, parts.admission)
+    setup = SetupForm(configuring, subscribing, starting, parts.session)
+    await bot.add_cog(
+        DigestCog(
+            configuring,
+            subscribing,
+            parts.subscriptions,
+            parts.outbox,
+            starting,
+            parts.digests.preview,
+            parts.admission,
+            parts.session,
+            setup.presses,
+        )
+    )
+    settings = partial(settings_of, parts.guilds)
+    await bot.add_cog(DigestButtonsCog(configuring, parts.answers, settings, subscribing.titles, parts.session))
+    await bot.add_cog(SetupCog(setup))
+    await bot.add_cog(WorkflowCog(configuring, subscribing, starting, parts.outbox, parts.session))
 
 
 @asynccontextmanager

@@ -58,6 +58,8 @@ def _parts(answer: Answer, signal: Signal) -> Iterator[str]:
     if answer.question.query and parts.relevance is not None:
         asked = quoted(answer.question.query, 60)
         yield f"- match {bar(parts.relevance)} {parts.relevance:.2f}: how well it fits “{asked}”"
+    if parts.corroboration:
+        yield f"- told elsewhere {bar(parts.corroboration)} {parts.corroboration:.2f}: by how many other sources"
     if parts.raised:
         yield "- lifted, since it has a word that this server wants more of"
 

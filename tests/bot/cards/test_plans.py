@@ -278,15 +278,19 @@ def test_nothing_is_made_before_a_channel_is_chosen() -> None:
 
 def test_why_an_item_is_there() -> None:
     found = samples.signal(
-        1, score=0.82, parts=ScoreParts(engagement=0.9, recency=0.7, relevance=0.5, raised=True), author="ada",
+        1,
+        score=0.82,
+        parts=ScoreParts(engagement=0.9, recency=0.7, relevance=0.5, raised=True, corroboration=0.5),
+        author="ada",
         engagement=Engagement(points=312, comments=45, views=10_000),
-    )  # fmt: skip
+    )
     given_answer = samples.answer(signals=(found, samples.signal(2)))
     card = why_card(given_answer, 0, NONCE, samples.TITLES)
     told = said(card)
     for words in (
         "[Story number 1](https://www.example.com/stories/1)", "▰▰▰▰▱ **0.82** of 1", "votes ▰▰▰▰▱ 0.90",
-        "freshness ▰▰▰▰▱ 0.70", "match ▰▰▱▱▱ 0.50: how well it fits “types”", "lifted", "Reddit, r/python, by ada",
+        "freshness ▰▰▰▰▱ 0.70", "match ▰▰▱▱▱ 0.50: how well it fits “types”", "told elsewhere ▰▰▱▱▱ 0.50", "lifted",
+        "Reddit, r/python, by ada",
         "312 points, 45 comments, 10k views", "published <t:1785582000:f>, found <t:1785585600:f>", "Formula 1",
         "Hacker News",
     ):  # fmt: skip
