@@ -49,8 +49,9 @@ export class CommandLine {
     this.#tail.focus();
   }
 
-  destroy() {
-    for (const field of this.#fields) field.destroy();
+  /** Out of sight; it can be shown again. */
+  putAway() {
+    for (const field of this.#fields) field.silence();
     this.element.remove();
   }
 

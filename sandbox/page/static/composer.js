@@ -28,7 +28,6 @@ class Composer {
   #commands;
   #all;
   #drafts = new Map();
-  #busy = false;
   #text;
   #command = null;
   #list = new Listbox({ label: "Suggestions", onPick: (item) => item.pick() });
@@ -65,11 +64,11 @@ class Composer {
     const [place, commands] = [this.#place, this.#commands];
     this.#take(context);
     if (this.#place !== place) {
-      this.#drafts.set(place, this.#text.value);
+      this.#drafts.set(place, this.#text.contents);
       this.#say("");
-      this.#leaveCommand(this.#drafts.get(this.#place) ?? "", { focus: false });
+      this.#leaveCommand(this.#drafts.get(this.#place) ?? [], { focus: false });
     } else if (this.#command !== null && !this.#all.some((leaf) => isSame(leaf, this.#command.leaf))) {
-      this.#leaveCommand("", { focus: this.#hasFocus });
+      this.#leaveCommand([], { focus: this.#hasFocus });
     }
     this.#show();
     // The bot may register its commands while somebody is typing one.
@@ -92,15 +91,15 @@ class Composer {
 
   prefill(line) {
     if (this.#context.mayWrite === false) return;
-    if (this.#command !== null) this.#leaveCommand("");
-    this.#text.set(line);
+    if (this.#command !== null) this.#leaveCommand([]);
+    this.#text.set([line]);
     this.#text.focus();
     this.#changed();
     this.#text.refresh();
   }
 
   destroy() {
-    this.#command?.destroy();
+    this.#command?.putAway();
     this.element.remove();
   }
 
@@ -116,7 +115,7 @@ class Composer {
     this.element.classList.toggle("composer-off", !mayWrite);
     if (!mayWrite) {
       this.#list.hide();
-      if (this.#command !== null) this.#leaveCommand("", { focus: false });
+      if (this.#command !== null) this.#leaveCommand([], { focus: false });
     }
     this.#changed();
   }
@@ -139,77 +138,87 @@ class Composer {
       list: this.#list,
       context: () => this.#context,
       onSend: () => this.#submit(),
-      onLeave: (text) => this.#leaveCommand(text),
+      onLeave: (text) => this.#leaveCommand(text === "" ? [] : [text]),
       onChange: () => this.#say(""),
     });
-    this.#text.set("");
-    this.#text.element.hidden = true;
-    this.#box.prepend(this.#command.element);
+    this.#showCommand();
     this.#command.start(rest);
     this.#changed();
   }
 
-  #leaveCommand(text, { focus = true } = {}) {
-    this.#command?.destroy();
+  #showCommand() {
+    this.#text.set([]);
+    this.#text.element.hidden = true;
+    this.#box.prepend(this.#command.element);
+  }
+
+  /** Back to text, with these contents. */
+  #leaveCommand(contents, { focus = true } = {}) {
+    this.#command?.putAway();
     this.#command = null;
     this.#list.hide();
     this.#text.element.hidden = false;
-    this.#text.set(text);
+    this.#text.set(contents);
     if (focus) {
       this.#text.focus();
-      if (text !== "") this.#text.refresh();
+      if (contents.length > 0) this.#text.refresh();
     }
     this.#changed();
   }
 
-  async #submit() {
-    if (this.#busy || this.#context.mayWrite === false) return;
-    const command = this.#command;
-    if (command === null) {
-      await this.#sendText();
-      return;
-    }
+  #submit() {
+    if (this.#context.mayWrite === false) return;
+    if (this.#command === null) this.#sendText();
+    else this.#sendCommand(this.#command);
+  }
+
+  async #sendCommand(command) {
     const options = command.options();
     if (options === null) return;
-    this.#say("");
-    await this.#whileBusy(
-      () => this.#context.onCommand(command.leaf.command, nested(command.leaf.path, options)),
-      () => this.#command === command && this.#leaveCommand("", { focus: this.#hasFocus }),
-      (error) => command.refuse(error) || this.#say(error.message || "The command could not be sent."),
-    );
+    const back = this.#clear();
+    try {
+      await this.#context.onCommand(command.leaf.command, nested(command.leaf.path, options));
+    } catch (error) {
+      const shown = back(() => {
+        this.#command = command;
+        this.#showCommand();
+        command.focus();
+        this.#changed();
+      });
+      if (!shown || !command.refuse(error)) this.#say(error.message || "The command could not be sent.");
+    }
   }
 
   async #sendText() {
     const text = this.#text.value.trim();
+    const contents = this.#text.contents;
     if (text === "") return;
     if ([...text].length > LONGEST_MESSAGE) {
       this.#say(`A message has at most ${LONGEST_MESSAGE} characters; this one has ${[...text].length}.`);
       return;
     }
-    await this.#whileBusy(
-      () => this.#context.onSay(text),
-      () => {
-        this.#text.set("");
-        this.#list.hide();
-        this.#changed();
-      },
-      (error) => this.#say(error.message || "The message could not be sent."),
-    );
+    const back = this.#clear();
+    try {
+      await this.#context.onSay(text);
+    } catch (error) {
+      back(() => this.#leaveCommand(contents));
+      this.#say(error.message || "The message could not be sent.");
+    }
   }
 
-  async #whileBusy(send, onDone, onFailed) {
-    this.#busy = true;
-    this.element.setAttribute("aria-busy", "true");
-    try {
-      await send();
-    } catch (error) {
-      onFailed(error);
-      return;
-    } finally {
-      this.#busy = false;
-      this.element.removeAttribute("aria-busy");
-    }
-    onDone();
+  /**
+   * Make room at once for what is typed next. Gives a function that puts back what was refused, if nothing was typed
+   * meanwhile and the place is the same; it says whether it did.
+   */
+  #clear() {
+    const place = this.#place;
+    this.#say("");
+    this.#leaveCommand([], { focus: this.#hasFocus });
+    return (putBack) => {
+      const isFree = this.#place === place && this.#command === null && this.#text.value === "";
+      if (isFree) putBack();
+      return isFree;
+    };
   }
 }
 

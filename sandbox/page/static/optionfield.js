@@ -34,6 +34,7 @@ export class OptionField {
   #onChange;
   #picked = null;
   #file = null;
+  #chooser = null;
   #timer = 0;
   #asked = 0;
   #input;
@@ -53,7 +54,8 @@ export class OptionField {
     this.#onChange = onChange;
     this.#input = option.type === ATTACHMENT ? this.#fileButton() : this.#textInput();
     const label = h("span", { class: "option-name" }, option.name, option.required ? h("span", { class: "option-required", title: "required" }, "*") : null);
-    this.element = h("span", { class: "option" }, h("span", { class: "option-pair", onclick: () => this.#input.focus() }, label, this.#input), this.#error);
+    const pair = h("span", { class: "option-pair", onclick: () => this.#input.focus() }, label, this.#input);
+    this.element = h("span", { class: "option" }, pair, this.#chooser, this.#error);
     this.#fit();
   }
 
@@ -93,7 +95,7 @@ export class OptionField {
     const button = h("input", { ...this.#attributes(), readonly: true, placeholder: "choose a file" });
     button.addEventListener("click", choose);
     button.addEventListener("keydown", choose);
-    this.chooser = chooser;
+    this.#chooser = chooser;
     return button;
   }
 
@@ -114,9 +116,14 @@ export class OptionField {
     this.#input.setSelectionRange(end, end);
   }
 
-  destroy() {
+  /** Ask the bot nothing more, and hear no answer to what was asked. */
+  silence() {
     clearTimeout(this.#timer);
     this.#asked += 1;
+  }
+
+  destroy() {
+    this.silence();
     this.element.remove();
   }
 
@@ -167,8 +174,7 @@ export class OptionField {
 
   /** Left for another field: what cannot be sent shows at once, what is still empty does not. */
   #onBlur() {
-    clearTimeout(this.#timer);
-    this.#asked += 1;
+    this.silence();
     if (!this.isEmpty) this.check();
   }
 
@@ -250,7 +256,7 @@ export class OptionField {
 
   #forgetFile() {
     this.#file = null;
-    this.chooser.value = "";
+    this.#chooser.value = "";
     this.set("");
   }
 }

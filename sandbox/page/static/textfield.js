@@ -46,9 +46,14 @@ export class TextField {
     return [...this.value.trim()].length;
   }
 
-  set(text) {
-    this.element.textContent = text;
-    this.element.classList.toggle("empty", text === "");
+  /** The texts and mentions that it holds, to be set again. */
+  get contents() {
+    return [...this.element.childNodes];
+  }
+
+  set(contents) {
+    this.element.replaceChildren(...contents);
+    this.element.classList.toggle("empty", contents.length === 0);
   }
 
   allow(allowed, sentence) {
@@ -70,7 +75,7 @@ export class TextField {
   #heard(event) {
     const text = this.value;
     // What browsers leave when everything was deleted.
-    if (text === "\n" && event.inputType?.startsWith("delete")) this.set("");
+    if (text === "\n" && event.inputType?.startsWith("delete")) this.set([]);
     this.element.classList.toggle("empty", text === "");
     this.#onChange();
     this.refresh();

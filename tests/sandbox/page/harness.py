@@ -120,6 +120,8 @@ async def window(browser: Browser, harness_url: str) -> AsyncIterator[Window]:
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("console", lambda line: wrong.append(line.text) if line.type in {"error", "warning"} else None)
     tab.on("request", lambda request: None if request.url.startswith(harness_url) else wrong.append(request.url))
+    # Somebody must listen from the beginning: else the first dialog may open before it is caught.
+    tab.on("filechooser", lambda _: None)
     await tab.goto(harness_url)
     await tab.wait_for_function("window.harness !== undefined")
     yield Window(tab, wrong)

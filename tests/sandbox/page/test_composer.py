@@ -359,6 +359,26 @@ async def test_a_command_is_sent_once_however_often_enter_is_pressed(harness: Ha
     assert await sent(harness) == ("help", [])
 
 
+async def test_what_is_typed_while_a_command_is_on_its_way_is_kept(harness: Harness) -> None:
+    await begin(harness)
+    await harness.answer(onCommand={"held": True, "error": "The bot is not here."})
+    await type_in(harness, "/help ", "Enter")
+    await type_in(harness, "next")
+    await harness.release()
+    await expect(harness.tab.get_by_text("The bot is not here.")).to_be_visible()
+    await expect(harness.tab.locator(".composer-text")).to_have_text("next")
+
+
+async def test_text_that_was_refused_is_put_back_with_its_mentions(harness: Harness) -> None:
+    await begin(harness)
+    await harness.answer(onSay={"queue": [{"error": "Not now."}, {}]})
+    await type_in(harness, "hello @Sig", "Enter", "Enter")
+    await expect(harness.tab.get_by_text("Not now.")).to_be_visible()
+    await expect(harness.tab.locator(".composer-text .mention")).to_have_text("@Signals Scout")
+    await type_in(harness, "", "Enter")
+    assert await harness.calls("onSay") == [[f"hello <@{BOT['id']}>"]] * 2
+
+
 async def test_text_is_sent_with_mentions_as_discord_writes_them(harness: Harness) -> None:
     await begin(harness)
     await type_in(harness, "hello @Sig")
