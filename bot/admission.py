@@ -20,7 +20,7 @@ REMEMBERED = 20_000
 USUAL_SECONDS = 2.0
 """What a request is thought to take before any has been seen."""
 TOLD_AT_ONCE = 16
-"""Refusals of one tenant: enough for hundreds within the 3 s that Discord grants, few enough for all else to go on."""
+"""Refusals of one tenant: enough for hundreds within the 3 s that Discord grants, and few enough for all the rest."""
 
 
 class Refused(Enum):

@@ -76,15 +76,15 @@ class _Share:
         self.turn = 0
         """The number of its last turn; 0: none that is remembered."""
         self.due_at = 0.0
-        """When its next token would be due if nobody else took any and there were no burst."""
+        """When its next token would be due if half of the rate were its own, and no burst."""
 
 
 class _Lane:
     """One host. Whose turn it is shows when there is something to give: fewest places, then longest not served.
 
-    A tenant holds at most half of the places, and takes the second half of a burst only while it has taken less than
-    that of late. So who comes while another floods finds a place and a token, and need not wait until the calls of
-    the other end. Calls that are nobody's are held to no share.
+    A tenant holds at most half of the places, and takes the second half of a burst only while it has had less than
+    half of what was granted of late. So who comes while another floods finds a place and a token, and need not wait
+    until the calls of the other end. Calls that are nobody's are held to no share.
     """
 
     def __init__(self, limit: HostLimit, clock: Callable[[], float], later: Later | None) -> None:
@@ -100,6 +100,7 @@ class _Lane:
         self._interval_s = limit.interval_s
         self._burst_s = (limit.burst - 1) * limit.interval_s
         self._spared_s = limit.burst // 2 * limit.interval_s
+        """The second half of the burst."""
         self._due_at = 0.0
         """When the next token would be due if there were no burst."""
         self._shares: OrderedDict[str | None, _Share] = OrderedDict()
@@ -130,7 +131,7 @@ class _Lane:
         if call.turn.done() and not call.turn.cancelled() and call.turn.exception() is None:
             tenant = call.turn.result()
             self._due_at -= self._interval_s
-            self._share(tenant).due_at -= self._interval_s
+            self._share(tenant).due_at -= 2 * self._interval_s
             self.give_back(tenant)
         else:
             self.advance()
@@ -181,7 +182,7 @@ class _Lane:
 
     def _is_modest(self, tenant: str | None, now: float) -> bool:
         share = self._shares.get(tenant)
-        return tenant is None or share is None or share.due_at - now <= self._spared_s - self._interval_s
+        return tenant is None or share is None or share.due_at - now <= 2 * (self._spared_s - self._interval_s)
 
     def _take(self, tenant: str | None, now: float) -> None:
         """Use up a place and a token."""
@@ -189,7 +190,7 @@ class _Lane:
         self._due_at = max(self._due_at, now) + self._interval_s
         share = self._share(tenant)
         share.held += 1
-        share.due_at = max(share.due_at, now) + self._interval_s
+        share.due_at = max(share.due_at, now) + 2 * self._interval_s
         self._turns += 1
         share.turn = self._turns
         self._shares.move_to_end(tenant)

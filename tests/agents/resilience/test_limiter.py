@@ -354,6 +354,26 @@ async def test_a_flood_leaves_tokens_of_the_burst_to_others_who_may_not_flood_th
     assert clock.slept == []
 
 
+async def test_what_a_flood_leaves_of_the_burst_fills_up_again_while_it_goes_on() -> None:
+    clock = Clock()
+    limiter = make(clock, HostLimit(interval_s=10.0, burst=6))
+    flood = asyncio.create_task(_flood(limiter))
+    for _ in range(10):
+        for _ in range(3):
+            slept = len(clock.slept)
+            await use(limiter, tenants={"b"})
+            assert len(clock.slept) == slept
+        while len(clock.slept) < slept + 12:
+            await asyncio.sleep(0)
+    flood.cancel()
+    await asyncio.wait((flood,))
+
+
+async def _flood(limiter: HostLimiter) -> None:
+    while True:
+        await use(limiter, max_wait_s=1000.0, tenants={"a"})
+
+
 async def test_alone_a_tenant_gets_the_whole_rate_once_its_part_of_the_burst_is_gone() -> None:
     clock = Clock()
     limiter = make(clock, HostLimit(interval_s=10.0, burst=6))
