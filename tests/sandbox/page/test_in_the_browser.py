@@ -91,7 +91,10 @@ async def test_an_edit_keeps_the_keyboards_place(scene: Scene, tab: Tab) -> None
 
 async def test_what_nobody_acknowledges_is_said_to_have_failed(scene: Scene, tab: Tab) -> None:
     title = {"name": "title", "description": "Which", "type": 3, "autocomplete": True}
-    known = [{"name": "ask", "description": "Ask"}, {"name": "find", "description": "Finds", "options": [title]}]
+    known: list[dict[str, Any]] = [
+        {"name": "ask", "description": "Ask"},
+        {"name": "find", "description": "Finds", "options": [title]},
+    ]
     scene.discord.commands.replace_all(None, known)
     scene.discord.activity.tell("world.changed", {})
     await tab.goto(scene.page.url)
