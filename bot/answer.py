@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 from agents.events import SignalsResponse, SourceReport, SourceRequest
-from agents.signal import Frozen, Signal, Timeframe
+from agents.signal import Frozen, LeftOut, Signal, Timeframe
 from bot.recent import Recent
 
 _ID_BYTES = 10
@@ -42,6 +42,8 @@ class Answer:
     """A sentence for people when the request as a whole could not be served."""
     created_at: datetime
     """Aware, UTC."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What came nearest to being shown, and why it is not; the id does not cover it."""
 
     @classmethod
     def of(cls, tenant: str, question: Question, response: SignalsResponse, digest: Digest | None = None) -> "Answer":
@@ -59,6 +61,7 @@ class Answer:
             found=response.found,
             error=response.error,
             created_at=response.occurred_at,
+            left_out=response.left_out,
         )
 
 
@@ -118,7 +121,7 @@ def _parts(signal: Signal) -> Iterator[str]:
         f"{signal.id}{_UNIT}{signal.score:.2f}{_UNIT}{votes.points}{_UNIT}{votes.comments}"
         f"{_UNIT}{signal.title}{_UNIT}{signal.url}{_UNIT}{signal.timestamp.timestamp()}"
         f"{_UNIT}{signal.origin}{_UNIT}{signal.excerpt}{_UNIT}{signal.nsfw}{_UNIT}{signal.parts.formula}"
-        f"{_UNIT}{signal.parts.raised}"
+        f"{_UNIT}{signal.parts.raised}{_UNIT}{signal.trend}"
     )
     for place in signal.also_in:
         yield f"{place.source}{_UNIT}{place.origin}{_UNIT}{place.url}{_UNIT}{place.points}"

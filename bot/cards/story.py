@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.signal import AlsoIn, Signal
+from agents.signal import AlsoIn, Signal, Trend
 from bot.cards import limits
 from bot.cards.text import domain, escape, link, quoted
 
 _BAR_BLOCKS = 5
+_TRENDS = {Trend.NEW: "🆕", Trend.RISING: "📈 rising", Trend.FADING: "📉 fading"}
 _UNITS = ((1e3, "k"), (1e6, "M"))
 
 
@@ -81,6 +82,8 @@ def compact(count: int) -> str:
 
 def _facts(signal: Signal, titles: Mapping[str, str]) -> Iterator[str]:
     yield f"{bar(signal.score)} {signal.score:.2f}"
+    if signal.trend is not None:
+        yield _TRENDS[signal.trend]
     votes = signal.engagement
     if votes.points is not None:
         yield counted(votes.points, "point")

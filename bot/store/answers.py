@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.events import SourceReport, utc_now
-from agents.signal import Frozen, Signal
+from agents.signal import Frozen, LeftOut, Signal
 from agents.telemetry import logger
 from bot.answer import Answer, Question, answer_id, signals_digest
 from bot.recent import Recent
@@ -51,6 +51,7 @@ class _Body(Frozen):
     reports: tuple[SourceReport, ...]
     found: int
     error: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(slots=True)
@@ -303,6 +304,7 @@ def _stored(row: RowMapping) -> Answer | Expired:
         reports=body.reports,
         found=body.found,
         error=body.error,
+        left_out=body.left_out,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
     )
 
@@ -324,7 +326,11 @@ def _id_of(tenant: str, row: RowMapping) -> str | None:
 
 def _row(answer: Answer) -> dict[str, object]:
     body = _Body.model_construct(
-        signals=answer.signals, reports=answer.reports, found=answer.found, error=answer.error
+        signals=answer.signals,
+        reports=answer.reports,
+        found=answer.found,
+        error=answer.error,
+        left_out=answer.left_out,
     )
     return {
         "id": answer.id,
