@@ -210,8 +210,13 @@ def _swapped(one: Title, other: Title) -> bool:
     return fuzz.ratio("".join(my_own), "".join(their_own)) < SPELLED_ALIKE
 
 
+def telling_weight(word: str) -> float:
+    """How rare a word is in texts as they usually are: 0.01 for the commonest, 7.6 for most words there are."""
+    return _usual().stem(_stem(word))
+
+
 def _tells(some_words: Sequence[str]) -> bool:
-    return any(_usual().stem(_stem(word)) >= _TELLING_WEIGHT for word in some_words)
+    return any(telling_weight(word) >= _TELLING_WEIGHT for word in some_words)
 
 
 def _shared(one: Title, other: Title) -> float:

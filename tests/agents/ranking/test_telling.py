@@ -1,0 +1,42 @@
+"""The words that tell what something is about are found, and those that everything has are not."""
+
+from agents.ranking.telling import standing_out, telling_words
+
+
+def test_a_text_is_about_its_rare_words_and_names() -> None:
+    text = "I think that the new borrow checker in Rust, called Polonius, is what people have been waiting for"
+    assert telling_words(text, 4) == ("borrow", "checker", "rust", "polonius")
+
+
+def test_addresses_mentions_and_numbers_tell_nothing() -> None:
+    assert telling_words("<@123> see https://example.org/quantum/news <#5> 2026 <t:17:R>", 5) == ()
+    assert telling_words("", 5) == ()
+    assert telling_words("the of and is", 5) == ()
+
+
+def test_what_more_titles_have_than_before_stands_out() -> None:
+    before = ["Rust and Python news", "Python tips", "Garden report", "Rust tips"] * 10
+    recent = [
+        "Python quake in Chile",
+        "Quake damage in Chile",
+        "Rust quake jokes",
+        "Garden report",
+        "Python tips",
+    ] * 3
+    found = standing_out(recent, before, 5)
+    assert found[0].word == "quake"
+    assert found[0].titles == 9
+    assert found[0].before == 0
+    assert [one.word for one in found][:2] == ["quake", "chile"]
+    assert "python" not in {one.word for one in found}
+
+
+def test_chance_does_not_stand_out() -> None:
+    titles = ["alpha beta", "gamma delta", "epsilon zeta"] * 20
+    assert standing_out(titles, titles, 5) == ()
+    assert standing_out(["only once"], [], 5) == ()
+    assert standing_out([], titles, 5) == ()
+
+
+def test_a_title_counts_a_word_once() -> None:
+    assert standing_out(["spam spam spam spam"] * 2, ["ham"] * 5, 5) == ()
