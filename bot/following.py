@@ -20,11 +20,15 @@ class Following:
     """Tells who waits for a workflow how far it is, and when it is over."""
 
     def __init__(
-        self, outbox: Outbox, *, pause_s: float = PAUSE_S, timeout_s: float = TIMEOUT_S,
+        self,
+        outbox: Outbox,
+        *,
+        pause_s: float | None = None,
+        timeout_s: float = TIMEOUT_S,
         clock: Callable[[], float] = monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._outbox = outbox
-        self._pause_s = pause_s
+        self._pause_s = PAUSE_S if pause_s is None else pause_s
         self._timeout_s = timeout_s
         self._clock = clock
         self._over: dict[str, asyncio.Event] = {}

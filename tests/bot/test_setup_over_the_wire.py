@@ -182,12 +182,15 @@ async def test_members_may_start_nothing(town: Town) -> None:
 
 
 async def test_what_takes_long_shows_its_progress(
-    town: Town, sources: dict[str, FakeSource], monkeypatch: pytest.MonkeyPatch
+    start: Start, sources: dict[str, FakeSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources["reddit"].gate = asyncio.Event()
-    await digest(town, "One", town.scene.channel, "sources:reddit")
-    exchange = await town.scene.type("/workflow start", town.admin)
-    message = await exchange.wait_message(WAIT_S, lambda one: "On its way" in text_of(one))
-    assert "1 asking the sources" in plain(message)
-    sources["reddit"].gate.set()
-    assert "1 posted" in plain(await town.ended(exchange))
+    monkeypatch.setattr("bot.following.PAUSE_S", 0.02)
+    async with start() as scene:
+        town = Town(scene)
+        sources["reddit"].gate = asyncio.Event()
+        await digest(town, "One", town.scene.channel, "sources:reddit")
+        exchange = await town.scene.type("/workflow start", town.admin)
+        message = await exchange.wait_message(WAIT_S, lambda one: "On its way" in text_of(one))
+        await until(lambda: "1 asking the sources" in plain(message))
+        sources["reddit"].gate.set()
+        assert "1 posted" in plain(await town.ended(exchange))
