@@ -164,7 +164,8 @@ def title(exchange: Exchange) -> str:
         case InteractionKind.MODAL:
             return "submits a form"
         case _:
-            return f"presses {pressed(exchange)}"
+            verb = "chooses in" if "values" in exchange.payload["data"] else "presses"
+            return f"{verb} {pressed(exchange)}"
 
 
 def _short(record: RequestRecord) -> str:

@@ -31,6 +31,7 @@ def set_up(discord: LocalDiscord) -> Stage:
     moderators = servers[0].add_role("Moderators", permissions=_ADMIN)
     servers[0].add_member(admin, roles=[moderators])
     servers[0].overwrite(_named(servers[0], "staff"), moderators, allow=("view_channel",))
+    servers[0].overwrite(_named(servers[0], "news"), moderators, allow=("send_messages",))
     servers[1].add_member(admin)
     for person in (member, admin, owner):
         discord.dm(person)
