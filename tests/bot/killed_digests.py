@@ -1,8 +1,8 @@
-"""A bot that is killed again and again while it sends digests, and at last left alone until all is done.
+"""A bot that is killed again and again while it sends digests, now and then told to end, at last left alone.
 
 Run as a script with a database's file, the addresses and the token of a local Discord, and a number of kills; reads
-guild and channel ids, as JSON, from its input. Prints the end of each workflow, as JSON. Forks from one thread, with
-everything imported.
+guild and channel ids, as JSON, from its input. Prints how long each process took that was told to end; fails when one
+ended with anything but 0. Forks from one thread, with everything imported.
 """
 
 import asyncio
@@ -10,24 +10,27 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
-from agents.events import WORKFLOW_FINISHED, WORKFLOW_STARTED, WorkflowFinished, WorkflowStarted, utc_now
+from agents.events import WorkflowStarted, utc_now
 from agents.source import Source
-from bot.app import Parts, assembled, delivering, load_cogs
+from bot.app import assembled, run
 from bot.client import SignalsBot
-from bot.gateway import set_addresses
 from bot.settings import Settings
+from bot.store.outbox import Origin
 from bot.subscription import Plan
 from tests.bot.scene import FakeSource, found
 
-WORKFLOWS = ("first", "second", "third")
+WORKFLOWS = 3
 ITEMS, LIMIT = 7, 3
 """So the third workflow shows one item."""
 LONGEST_S = 0.8
@@ -53,6 +56,11 @@ class Address:
             http_port=0,
         )
 
+    def unfinished(self) -> bool:
+        with closing(sqlite3.connect(self.file)) as connection:
+            finished = connection.execute("SELECT count(*) FROM workflows WHERE finished_at IS NOT NULL")
+            return bool(finished.fetchone()[0] < WORKFLOWS)
+
 
 def sources(_settings: object) -> tuple[Source, ...]:
     source = FakeSource("reddit", "Reddit")
@@ -60,82 +68,62 @@ def sources(_settings: object) -> tuple[Source, ...]:
     return (source,)
 
 
-async def subscribe(address: Address, places: Sequence[tuple[int, int]]) -> None:
-    """Digests in all channels, and three workflows for them."""
+async def begin(address: Address, places: Sequence[tuple[int, int]]) -> None:
+    """Digests in all channels, and workflows for them."""
     async with assembled(address.settings()) as parts:
+        later = utc_now() + timedelta(days=1)
         for guild_id, channel_id in places:
-            await parts.subscriptions.add(
-                guild_id,
-                Plan(name=f"Digest {channel_id}", channel_id=channel_id, limit=LIMIT),
-                utc_now() + timedelta(days=1),
-                1,
-            )
+            plan = Plan(name=f"Digest {channel_id}", channel_id=channel_id, limit=LIMIT)
+            await parts.subscriptions.add(guild_id, plan, later, 1)
+        for _ in range(WORKFLOWS):
+            await parts.outbox.accept(WorkflowStarted(), Origin.COMMAND)
 
 
-async def live(address: Address, said: int, *, to_the_end: bool) -> None:
-    """``said`` is written to when digests are about to be sent."""
-    set_addresses(address.api_url, address.gateway_url)
-    async with assembled(address.settings()) as parts:
-        bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=False)
-        bot._connection.guild_ready_timeout = 0.01
-        ending = asyncio.create_task(_end(parts))
-        async with delivering(parts, bot), bot:
-            for workflow_id in WORKFLOWS:
-                await parts.bus.emit(WORKFLOW_STARTED, WorkflowStarted(workflow_id=workflow_id))
-            connected = asyncio.create_task(bot.start(address.token))
-            await asyncio.sleep(0)
-            await bot.wait_until_ready()
-            os.write(said, b"!")
-            await ending if to_the_end else await asyncio.Event().wait()
-            await bot.close()
-            await connected
+class Life:
+    """A process of the bot, and what can be read once it is connected."""
+
+    def __init__(self, address: Address) -> None:
+        self._connected, write = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            try:
+                with patch("bot.app.SignalsBot", lambda *given, **named: _bot(write, *given, **named)):
+                    asyncio.run(run(address.settings()))
+            except BaseException:  # noqa: BLE001 - a child must not go on as its parent
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        os.close(write)
+
+    def connected(self) -> None:
+        """Wait until then."""
+        os.read(self._connected, 1)
+
+    def kill(self) -> None:
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+        os.close(self._connected)
+
+    def end(self) -> None:
+        """As an operator would; prints the seconds that it took."""
+        began = time.monotonic()
+        os.kill(self._process, signal.SIGTERM)
+        _, status = os.waitpid(self._process, 0)
+        os.close(self._connected)
+        sys.stdout.write(f"{time.monotonic() - began:.2f}\n")
+        if status:
+            sys.exit(f"it ended with status {os.waitstatus_to_exitcode(status)}")
 
 
-async def _end(parts: Parts) -> None:
-    """Wait until every workflow has ended, in this life or before."""
-    changed = asyncio.Event()
+def _bot(said: int, *given: Any, **named: Any) -> SignalsBot:
+    bot = SignalsBot(*given, **named)
+    bot._connection.guild_ready_timeout = 0.01
 
-    async def on_workflow_finished(event: WorkflowFinished) -> None:
-        changed.set()
+    async def on_ready() -> None:
+        os.write(said, b"!")
 
-    parts.bus.subscribe(WORKFLOW_FINISHED, on_workflow_finished)
-    while await _unfinished(parts):
-        await changed.wait()
-        changed.clear()
-
-
-async def _unfinished(parts: Parts) -> int:
-    async with parts.database.reading(5) as connection:
-        finished = "SELECT count(*) FROM workflows WHERE finished_at IS NOT NULL"
-        return len(WORKFLOWS) - int((await connection.exec_driver_sql(finished)).scalar_one())
-
-
-def forked(address: Address, *, to_the_end: bool) -> tuple[int, int]:
-    """The process, and what can be read when it is about to send."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            asyncio.run(live(address, write, to_the_end=to_the_end))
-        except BaseException:  # noqa: BLE001 - a child must not go on as its parent
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    os.close(write)
-    return child, read
-
-
-def killed(address: Address, *, early_s: float | None, after_s: float) -> None:
-    """One life, killed while it starts or while it sends."""
-    child, read = forked(address, to_the_end=False)
-    if early_s is None:
-        os.read(read, 1)
-        time.sleep(after_s)
-    else:
-        time.sleep(early_s)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    os.close(read)
+    bot.add_listener(on_ready)
+    return bot
 
 
 def main() -> None:
@@ -143,12 +131,23 @@ def main() -> None:
     places = json.loads(sys.stdin.read())
     chance = random.Random(kills)
     with patch("agents.assembly.build_sources", sources):
-        asyncio.run(subscribe(address, places))
+        asyncio.run(begin(address, places))
         for number in range(kills):
-            early_s = chance.uniform(0.0, 1.0) if number % 4 == 3 else None
-            killed(address, early_s=early_s, after_s=chance.uniform(0.0, LONGEST_S))
-        _, status = os.waitpid(forked(address, to_the_end=True)[0], 0)
-    sys.exit(os.waitstatus_to_exitcode(status))
+            life = Life(address)
+            if number % 5 != 4:
+                life.connected()
+            time.sleep(chance.uniform(0.0, LONGEST_S))
+            life.kill()
+            if number % 5 == 0:
+                told = Life(address)
+                told.connected()
+                time.sleep(chance.uniform(0.0, LONGEST_S))
+                told.end()
+        last = Life(address)
+        last.connected()
+        while address.unfinished():
+            time.sleep(0.05)
+        last.end()
 
 
 if __name__ == "__main__":
