@@ -124,10 +124,10 @@ export function mountLog({ scroll, list, newer }, now) {
     const key = item.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     const had = item.contains(document.activeElement);
     // An answer in progress changes every second: readers of the screen hear of its last version only.
-    item.setAttribute("aria-live", "off");
     clearTimeout(settling.get(message.id));
     settling.set(message.id, setTimeout(() => tellChange(message), QUIET_MS));
     item.replaceChildren(...parts(message, at));
+    item.querySelector(".message").setAttribute("aria-live", "off");
     if (!had) return;
     const same = key === undefined ? null : item.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
     (same ?? item.querySelector(".message")).focus({ preventScroll: true });

@@ -84,8 +84,12 @@ export function createSelect(component, context, { label = null, key = component
     }));
     const first = typing ? 0 : found.findIndex((item) => item.selected);
     const active = keepActive === null ? first : found.findIndex((item) => item.key === keepActive);
-    const note = found.length === 0 ? "Nothing found" : multiple ? `${chosen.size} chosen, ${least} to ${most} can be` : "";
+    const note = found.length === 0 ? "Nothing found" : multiple ? told() : "";
     list.show(found, { active, note });
+  }
+
+  function told() {
+    return `${chosen.size} chosen; ${least > 0 ? `choose ${least} to ${most}` : `at most ${most}`}`;
   }
 
   function pick(item) {
