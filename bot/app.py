@@ -57,6 +57,10 @@ from bot.feeds import ServerFeeds
 from bot.following import Following
 from bot.gateway import set_addresses
 from bot.guild_settings import DEFAULTS, TTL_RANGE_S, GuildSettings, Operator
+from bot.ingress.events import Events
+from bot.ingress.health import Health
+from bot.ingress.server import Ingress
+from bot.ingress.signatures import parse_secrets
 from bot.schedule import first_due
 from bot.scheduler import Scheduler
 from bot.settings import Settings
@@ -72,6 +76,9 @@ from bot.subscribing import Subscribing
 DRAIN_S = 4.0
 """How long answers under way may take at the end; with all that follows the process ends within 10 s."""
 LAST_WORDS_S = 1.0
+READY_S = 15.0
+"""For how long a write that worked shows that the database can be written."""
+READY_TIMEOUT_S = 3.0
 CLOSE_S = 1.5
 LOGIN_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _AUTHENTICATION_FAILED = 4004
@@ -272,6 +279,28 @@ async def delivering(parts: Parts, bot: commands.Bot | commands.AutoShardedBot) 
         yield sender
 
 
+@asynccontextmanager
+async def listening(parts: Parts, bot: SignalsBot) -> AsyncIterator[Ingress | None]:
+    """The HTTP port, if there is to be one. Raises ``CannotListen``."""
+    settings = parts.settings
+    if not settings.http_port:
+        yield None
+        return
+    secrets = parse_secrets(settings.webhook_secret.get_secret_value())
+    sources = {spec.name: spec for spec in parts.scout.specs}
+    events = Events(secrets, sources, parts.outbox, parts.bus.emit)
+
+    async def discord_fault() -> str | None:
+        return bot.fault
+
+    database_fault = partial(parts.database.checked, max_age_s=READY_S, timeout_s=READY_TIMEOUT_S)
+    notes = {"events": "POST /events is on" if secrets else "POST /events is off: WEBHOOK_SECRET is not set"}
+    health = Health({"database": database_fault, "discord": discord_fault}, notes)
+    async with Ingress(settings.http_host, settings.http_port, events, health) as ingress:
+        _log.info("listening", host=settings.http_host, port=ingress.port, events=bool(secrets))
+        yield ingress
+
+
 async def _log_channel_of(guilds: GuildStore, guild_id: int) -> int | None:
     known = guilds.peek(guild_id) or await guilds.get(guild_id)
     return known.settings.log_channel_id
@@ -322,7 +351,10 @@ def keep_the_loop_responsive() -> None:
 
 
 async def run(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT, then let answers under way finish. Raises ``TokenRefused``."""
+    """Run the bot until SIGTERM or SIGINT, then let answers under way finish.
+
+    Raises ``CannotListen`` (before it connects), ``TokenRefused`` and ``StoreError``.
+    """
     set_addresses(settings.discord_api_url, settings.discord_gateway_url)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -330,14 +362,14 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with assembled(settings) as parts:
         bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
-        async with delivering(parts, bot) as sender:
+        async with delivering(parts, bot) as sender, listening(parts, bot) as ingress:
             connected = asyncio.create_task(_connect(bot, settings), name="discord")
             stopped = asyncio.create_task(stop.wait(), name="stop-signal")
             refused = asyncio.create_task(sender.token_refused.wait(), name="token-refused")
             try:
                 await asyncio.wait((connected, stopped, refused), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
-                    await _drain(parts, sender)
+                    await _drain(parts, sender, ingress)
             finally:
                 stopped.cancel()
                 refused.cancel()
@@ -384,12 +416,14 @@ async def _reaching(bot: SignalsBot, step: Callable[[], Awaitable[None]]) -> Non
             return
 
 
-async def _drain(parts: Parts, sender: OutboxSender) -> None:
+async def _drain(parts: Parts, sender: OutboxSender, ingress: Ingress | None) -> None:
     """Admit nobody, let answers and messages under way finish, then have the rest say that they were stopped."""
     _log.info("stopping")
     parts.admission.close()
     async with asyncio.TaskGroup() as draining:
         draining.create_task(sender.drain(DRAIN_S))
+        if ingress is not None:
+            draining.create_task(ingress.close())
         draining.create_task(_last_answers(parts))
 
 

@@ -82,12 +82,18 @@ class Ingress:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """Take nothing more, and let requests under way finish for a moment; doing it twice is the same as once."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
         await self._runner.cleanup()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
-                await self._server.wait_closed()
+                await server.wait_closed()
 
 
 def why_not(error: OSError, host: str, port: int) -> str:
