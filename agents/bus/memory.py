@@ -18,12 +18,15 @@ LAST_WORDS_S = 1.0
 class _Running:
     """One handler and the tasks that run it now, oldest first."""
 
-    __slots__ = ("_bus", "_ended", "_room", "_timer", "handler", "name", "tasks", "topic")
+    __slots__ = ("_bus", "_ended", "_line", "_promised", "_timer", "handler", "name", "tasks", "topic")
 
     def __init__(self, bus: "MemoryBus", topic: Topic[Any], handler: Handler[Any]) -> None:
         self._bus = bus
         self._ended = False
-        self._room: asyncio.Event | None = None
+        self._line: dict[asyncio.Future[None], None] = {}
+        """Those who wait for room, in the order of their arrival."""
+        self._promised = 0
+        """Places that are kept for who was called from the line."""
         self._timer: asyncio.TimerHandle | None = None
         self.topic = topic
         self.handler = handler
@@ -33,25 +36,44 @@ class _Running:
     def cancel(self) -> None:
         """Take no further events, not even those that wait for room."""
         self._ended = True
-        self._make_room()
+        while self._line:
+            self._call_first()
         self._bus.forget(self)
 
     @property
     def full(self) -> bool:
-        return len(self.tasks) >= self._bus.max_pending
+        return bool(self._line) or self._used >= self._bus.max_pending
+
+    @property
+    def _used(self) -> int:
+        return len(self.tasks) + self._promised
 
     async def room(self) -> bool:
-        """Wait until there is room for one event; False: no event is taken any more."""
-        while self.full and not self._ended:
-            if self._room is None:
-                self._room = asyncio.Event()
-            await self._room.wait()
+        """Wait until there is room for one event, to be started at once; False: no event is taken any more."""
+        if self.full and not self._ended:
+            waiting = asyncio.get_running_loop().create_future()
+            self._line[waiting] = None
+            try:
+                await waiting
+            except asyncio.CancelledError:
+                self._line.pop(waiting, None)
+                if not waiting.cancelled():  # it had been called already: the next one may have its place
+                    self._promised -= 1
+                    self._call_next()
+                raise
+            self._promised -= 1
         return not self._ended
 
-    def _make_room(self) -> None:
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+    def _call_next(self) -> None:
+        while self._line and self._used < self._bus.max_pending:
+            self._call_first()
+
+    def _call_first(self) -> None:
+        waiting = next(iter(self._line))
+        del self._line[waiting]
+        if not waiting.cancelled():
+            self._promised += 1
+            waiting.set_result(None)
 
     def start(self, event: Event, loop: asyncio.AbstractEventLoop) -> None:
         task = loop.create_task(self._call(event))
@@ -66,7 +88,7 @@ class _Running:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         event, _deadline = self.tasks.pop(task)
-        self._make_room()
+        self._call_next()
         if not task.cancelled():
             error = task.exception()
         else:  # by somebody else than the bus: then nobody has heard of it yet
@@ -145,9 +167,13 @@ class MemoryBus:
             missed.remove(running)
 
         try:
-            async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as waiting:
-                for running in crowded:
-                    waiting.create_task(enter(running))
+            async with asyncio.timeout(timeout_s):
+                if len(crowded) == 1:  # the usual case: in a flood there are thousands of these
+                    await enter(crowded[0])
+                else:
+                    async with asyncio.TaskGroup() as waiting:
+                        for running in crowded:
+                            waiting.create_task(enter(running))
         except TimeoutError as error:
             names = ", ".join(running.name for running in missed)
             raise BusFull(f"No room within {timeout_s:g} s for {type(event).__name__} at {names}.") from error

@@ -219,6 +219,55 @@ async def test_an_emitter_cancelled_while_it_waits_for_room_leaves_no_trace(make
     assert len(seen) == 2
 
 
+async def test_a_flood_is_taken_in_the_order_of_arrival_and_never_more_at_once_than_there_is_room(
+    make_bus: MakeBus,
+) -> None:
+    bus = make_bus(max_pending=3)
+    seen: list[str] = []
+    running = most = 0
+
+    async def handler(event: WorkflowStarted) -> None:
+        nonlocal running, most
+        seen.append(event.workflow_id)
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    bus.subscribe(WORKFLOW_STARTED, handler)
+    events = [started() for _ in range(200)]
+    await asyncio.gather(*(bus.emit(WORKFLOW_STARTED, event) for event in events))
+    await bus.settled()
+    assert seen == [event.workflow_id for event in events]
+    assert most == 3
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_leaves_the_line_as_there_is_room_leaves_it_to_the_next(make_bus: MakeBus, turns: int) -> None:
+    bus = make_bus(max_pending=1)
+    gate = asyncio.Event()
+    seen: list[str] = []
+
+    async def handler(event: WorkflowStarted) -> None:
+        seen.append(event.workflow_id)
+        await gate.wait()
+
+    bus.subscribe(WORKFLOW_STARTED, handler)
+    events = [started() for _ in range(4)]
+    waiting = [asyncio.create_task(bus.emit(WORKFLOW_STARTED, event)) for event in events]
+    await asyncio.sleep(0)
+    gate.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting[1].cancel()
+    waiting[2].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await bus.emit(WORKFLOW_STARTED, started())
+    await bus.settled()
+    gone = {event.workflow_id for event, task in zip(events, waiting, strict=True) if task.cancelled()}
+    assert seen[:-1] == [event.workflow_id for event in events if event.workflow_id not in gone]
+
+
 async def test_a_cancelled_subscription_gets_nothing_more(make_bus: MakeBus) -> None:
     bus = make_bus()
     seen: list[Event] = []
