@@ -40,6 +40,12 @@ async def test_a_digest_is_made_in_four_choices_arrives_and_its_buttons_work(per
     await expect(person.last).to_contain_text("zeppelin", timeout=ANSWER_MS)
     await expect(form).to_have_count(0)
 
+    await person.open_panel("Try")
+    await person.tab.get_by_role("button", name="Send workflow:started").click()
+    await expect(person.tab.get_by_text("The bot started workflow")).to_be_visible(timeout=ANSWER_MS)
+    second = person.tab.get_by_role("article").filter(has_text="Why these?").nth(1)
+    await expect(second).to_contain_text("new ·", timeout=ANSWER_MS)
+
 
 async def test_a_digest_that_a_bot_was_restarted_after_still_has_its_buttons(person: Person) -> None:
     await person.go("general", "Night Shift")
