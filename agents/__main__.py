@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="sources to scan, such as reddit hackernews news twitter; or the word capabilities",
+        help="sources to scan, such as reddit hackernews news github; or the word capabilities",
     )
     parser.add_argument("--query", default=None, help="words to look for (default: the best of everything)")
     parser.add_argument(

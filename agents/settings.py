@@ -33,6 +33,13 @@ class SourceSettings(BaseSettings):
     x_bearer_token: SecretStr = Field(SecretStr(""), description="X API v2; empty: twitter is off and says why")
     x_daily_budget_usd: float = Field(1.0, ge=0, le=10_000, description="X bills per post read; enforced per UTC day")
     x_spend_file: str = Field("data/x-spend.json", description="Where the day's spending on X is remembered")
+    mastodon_token: SecretStr = Field(
+        SecretStr(""), description="For timelines that MASTODON_URL shows to members only"
+    )
+    github_token: SecretStr = Field(SecretStr(""), description="Any token; GitHub then grants more requests")
+    stackexchange_key: SecretStr = Field(
+        SecretStr(""), description="Of an app at stackapps.com: 10,000 requests a day instead of 300"
+    )
     news_feeds: List = Field(
         (
             "https://feeds.bbci.co.uk/news/world/rss.xml",
@@ -48,6 +55,12 @@ class SourceSettings(BaseSettings):
     reddit_api_url: str = Field("https://oauth.reddit.com", description="Reddit's API")
     hackernews_api_url: str = Field("https://hn.algolia.com/api/v1", description="Hacker News search by Algolia")
     x_api_url: str = Field("https://api.x.com/2", description="X's API")
+    bluesky_api_url: str = Field("https://api.bsky.app/xrpc", description="Bluesky's public view")
+    mastodon_url: str = Field("https://mastodon.social", description="The Mastodon server that is read")
+    github_api_url: str = Field("https://api.github.com", description="GitHub's API")
+    stackexchange_api_url: str = Field(
+        "https://api.stackexchange.com/2.3", description="Stack Exchange's API, of all its sites"
+    )
     fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -80,7 +93,10 @@ class SourceSettings(BaseSettings):
             raise ValueError("must be addresses such as https://lwn.net/headlines/rss, comma separated")
         return value
 
-    @field_validator("reddit_client_id", "reddit_client_secret", "x_bearer_token")
+    @field_validator(
+        "reddit_client_id", "reddit_client_secret", "x_bearer_token", "mastodon_token", "github_token",
+        "stackexchange_key",
+    )  # fmt: skip
     @classmethod
     def _one_word_keys(cls, value: str | SecretStr) -> str | SecretStr:
         text = value if isinstance(value, str) else value.get_secret_value()
@@ -97,7 +113,10 @@ class SourceSettings(BaseSettings):
             raise ValueError("must be ip:port pairs such as 127.0.0.1:8080 or [::1]:8080, comma separated") from error
         return value
 
-    @field_validator("reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url")
+    @field_validator(
+        "reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url", "bluesky_api_url", "mastodon_url",
+        "github_api_url", "stackexchange_api_url",
+    )  # fmt: skip
     @classmethod
     def _base_address(cls, value: str) -> str:
         if not _is_web_address(value):

@@ -29,7 +29,10 @@ ANSWERED, NOT_ANSWERED, BAD_ARGUMENT = 0, 1, 2
 FIRST_LINE = "/signals reddit"
 PORT = 8420
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only recognised here
-LATENCY_S = {"reddit": 1.4, "hackernews": 0.6, "news": 2.2}
+LATENCY_S = {
+    "reddit": 1.4, "hackernews": 0.6, "news": 2.2, "bluesky": 0.5, "mastodon": 0.9, "github": 0.7,
+    "stackexchange": 0.4,
+}  # fmt: skip
 """So that progress can be seen; real upstreams take about as long."""
 
 

@@ -12,10 +12,14 @@ from pydantic import SecretStr
 
 from agents.events import utc_now
 from agents.source import Source
+from agents.sources.bluesky import Bluesky
 from agents.sources.feeds import FeedParser
+from agents.sources.github import GitHub
 from agents.sources.hackernews import HackerNews
+from agents.sources.mastodon import Mastodon
 from agents.sources.news import News
 from agents.sources.reddit import Reddit
+from agents.sources.stackexchange import StackExchange
 from agents.sources.twitter import Twitter
 from agents.spend import DailySpend
 
@@ -83,6 +87,41 @@ class SourceSettings(Protocol):
         """Base of Algolia's index."""
         ...
 
+    @property
+    def bluesky_api_url(self) -> str:
+        """Base of Bluesky's public view."""
+        ...
+
+    @property
+    def mastodon_url(self) -> str:
+        """The server that is read."""
+        ...
+
+    @property
+    def mastodon_token(self) -> SecretStr:
+        """Of an account or app there; empty: as anybody."""
+        ...
+
+    @property
+    def github_api_url(self) -> str:
+        """Base of GitHub's API."""
+        ...
+
+    @property
+    def github_token(self) -> SecretStr:
+        """Any; empty: as anybody."""
+        ...
+
+    @property
+    def stackexchange_api_url(self) -> str:
+        """Base of Stack Exchange's API."""
+        ...
+
+    @property
+    def stackexchange_key(self) -> SecretStr:
+        """Of an app; empty: as anybody."""
+        ...
+
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
     """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
@@ -105,4 +144,8 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
         ),
         News(settings.news_feeds, parser),
         HackerNews(settings.hackernews_api_url),
+        Bluesky(settings.bluesky_api_url),
+        Mastodon(url=settings.mastodon_url, token=settings.mastodon_token.get_secret_value()),
+        GitHub(api_url=settings.github_api_url, token=settings.github_token.get_secret_value()),
+        StackExchange(api_url=settings.stackexchange_api_url, key=settings.stackexchange_key.get_secret_value()),
     )

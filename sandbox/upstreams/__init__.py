@@ -10,18 +10,27 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.upstreams import hackernews, news, reddit, x
+from sandbox.upstreams import bluesky, github, hackernews, mastodon, news, reddit, stackexchange, x
 from sandbox.upstreams.faults import Behaviour, Fault
 
 __all__ = ["Behaviour", "Fault", "SampleUpstreams"]
 
-_ROUTES = {"reddit": reddit.routes, "hackernews": hackernews.routes, "news": news.routes, "x": x.routes}
+_ROUTES = {
+    "reddit": reddit.routes,
+    "hackernews": hackernews.routes,
+    "news": news.routes,
+    "x": x.routes,
+    "bluesky": bluesky.routes,
+    "mastodon": mastodon.routes,
+    "github": github.routes,
+    "stackexchange": stackexchange.routes,
+}
 
 
 class SampleUpstreams:
     """One server per upstream, each on a port of its own, as async context manager.
 
-    ``latency_s``: by upstream (``reddit``, ``hackernews``, ``news``, ``x``), so that progress can be seen.
+    ``latency_s``: by upstream (``reddit``, ``x``, …), so that progress can be seen.
     """
 
     def __init__(self, *, latency_s: Mapping[str, float] | None = None) -> None:
@@ -68,6 +77,12 @@ class SampleUpstreams:
             "X_API_URL": f"{self.base_url('x')}/2",
             "X_BEARER_TOKEN": x.TOKEN,
             "X_SPEND_FILE": str(Path(self._directory) / "x-spend.json"),
+            "BLUESKY_API_URL": f"{self.base_url('bluesky')}/xrpc",
+            "MASTODON_URL": self.base_url("mastodon"),
+            "GITHUB_API_URL": self.base_url("github"),
+            "GITHUB_TOKEN": github.TOKEN,
+            "STACKEXCHANGE_API_URL": f"{self.base_url('stackexchange')}/2.3",
+            "STACKEXCHANGE_KEY": stackexchange.KEY,
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }

@@ -83,6 +83,12 @@ def in_place(place: str) -> list[Story]:
     return sorted(found, key=lambda story: story.age_h)
 
 
+def shared(share: int) -> list[Story]:
+    """What people post on networks where anybody may: articles, but every ``share``-th; newest first."""
+    found = [s for s in STORIES if s.number % share and s.url and "HN:" not in s.headline]
+    return sorted(found, key=lambda story: story.age_h)
+
+
 def _story(age_h: float, heat: int, places: str, site: str, headline: str, text: str = "") -> Story:
     return Story(age_h, heat, tuple(places.split()), site, headline, text)
 

@@ -46,7 +46,9 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 async def test_every_source_is_there_in_the_order_in_which_people_see_them(tmp_path: Path) -> None:
     async with running_scout(SourceSettings(x_spend_file=str(tmp_path / "x.json")), MemoryBus()) as scout:
-        assert [spec.name for spec in scout.specs] == ["reddit", "twitter", "news", "hackernews"]
+        names = [spec.name for spec in scout.specs]
+        assert names[:6] == ["reddit", "twitter", "news", "hackernews", "bluesky", "mastodon"]
+        assert len(set(names)) == len(names)
         assert scout.running
         assert list(scout.unavailable) == ["twitter"]
         assert "X_BEARER_TOKEN" in scout.unavailable["twitter"]
@@ -56,9 +58,10 @@ async def test_all_sources_answer_through_the_real_layers() -> None:
     async with SampleUpstreams() as samples:
         configured = SourceSettings.model_validate({name.lower(): value for name, value in samples.env().items()})
         async with running_scout(configured, MemoryBus()) as scout:
-            discovery = await scout.discover_signals(["reddit", "twitter", "news", "hackernews"], limit=20)
-    assert [report.status for report in discovery.reports] == [SourceStatus.OK] * 4
-    assert {signal.source for signal in discovery.signals} == {"reddit", "twitter", "news", "hackernews"}
+            names = [spec.name for spec in scout.specs]
+            discovery = await scout.discover_signals(names, limit=100)
+    assert [(report.source, report.status) for report in discovery.reports] == [(n, SourceStatus.OK) for n in names]
+    assert {signal.source for signal in discovery.signals} == set(names)
 
 
 async def test_at_the_end_all_is_closed(closed: Iterator[list[str]]) -> None:

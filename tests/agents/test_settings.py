@@ -28,11 +28,18 @@ def read(monkeypatch: pytest.MonkeyPatch, **variables: str) -> SourceSettings:
         ("X_BEARER_TOKEN", "AAAA%2F", SecretStr("AAAA%2F")),
         ("X_DAILY_BUDGET_USD", "2.50", 2.5),
         ("X_SPEND_FILE", "/tmp/spend.json", "/tmp/spend.json"),
+        ("MASTODON_TOKEN", "abc", SecretStr("abc")),
+        ("GITHUB_TOKEN", "ghp_x", SecretStr("ghp_x")),
+        ("STACKEXCHANGE_KEY", "k((", SecretStr("k((")),
         ("NEWS_FEEDS", "https://a.example/rss, http://b.example/x", ("https://a.example/rss", "http://b.example/x")),
         ("REDDIT_URL", "http://127.0.0.1:8001/", "http://127.0.0.1:8001"),
         ("REDDIT_API_URL", "https://proxy.example/reddit", "https://proxy.example/reddit"),
         ("HACKERNEWS_API_URL", "https://hn.example/v1/", "https://hn.example/v1"),
         ("X_API_URL", "https://x.example/2", "https://x.example/2"),
+        ("BLUESKY_API_URL", "https://bsky.example/xrpc/", "https://bsky.example/xrpc"),
+        ("MASTODON_URL", "https://hachyderm.io/", "https://hachyderm.io"),
+        ("GITHUB_API_URL", "https://ghe.example/api/v3", "https://ghe.example/api/v3"),
+        ("STACKEXCHANGE_API_URL", "https://se.example/2.3", "https://se.example/2.3"),
         ("FETCH_ALLOW", "127.0.0.1:8001,[::1]:80", "127.0.0.1:8001,[::1]:80"),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("LOG_FORMAT", "json", "json"),
@@ -67,6 +74,9 @@ def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPat
         ("REDDIT_CLIENT_SECRET", "hunter2\nhunter2", "line breaks"),
         ("X_BEARER_TOKEN", "hunter2\n", "line breaks"),
         ("X_BEARER_TOKEN", "hunter2ü", "plain ASCII"),
+        ("MASTODON_TOKEN", SECRET, "one word"),
+        ("GITHUB_TOKEN", SECRET, "one word"),
+        ("STACKEXCHANGE_KEY", SECRET, "one word"),
         ("REDDIT_USERNAME", "/u/hunter2", "pattern"),
         ("REDDIT_SUBREDDITS", "hunter2!", "names of 2 to 21 letters"),
         ("REDDIT_SUBREDDITS", ",", "1 to 10 names"),
@@ -81,6 +91,10 @@ def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPat
         ("REDDIT_API_URL", "ftp://hunter2", "begins with https:// or http://"),
         ("HACKERNEWS_API_URL", "https://", "begins with https:// or http://"),
         ("X_API_URL", "http://hunter2:port", "begins with https:// or http://"),
+        ("BLUESKY_API_URL", "hunter2", "begins with https:// or http://"),
+        ("MASTODON_URL", "@hunter2@mastodon.social", "begins with https:// or http://"),
+        ("GITHUB_API_URL", "hunter2", "begins with https:// or http://"),
+        ("STACKEXCHANGE_API_URL", "hunter2", "begins with https:// or http://"),
         ("X_API_URL", "http://[hunter2", "begins with https:// or http://"),
         ("FETCH_ALLOW", "hunter2:80", "127.0.0.1:8080"),
         ("FETCH_ALLOW", "127.0.0.0/8:80", "127.0.0.1:8080"),
@@ -114,7 +128,8 @@ def test_every_mistake_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_not_shown_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = read(monkeypatch, REDDIT_CLIENT_SECRET="hunter2", X_BEARER_TOKEN="hunter2")
+    names = ("REDDIT_CLIENT_SECRET", "X_BEARER_TOKEN", "MASTODON_TOKEN", "GITHUB_TOKEN", "STACKEXCHANGE_KEY")
+    settings = read(monkeypatch, **dict.fromkeys(names, "hunter2"))
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in str(settings.model_dump())
     assert "hunter2" not in settings.model_dump_json()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo_sources import ADDRESSES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,7 +33,7 @@ def demo(
 
 
 def test_once_shows_an_exchange_and_ends_well_also_where_no_real_source_can_be_reached() -> None:
-    nowhere = dict.fromkeys(("REDDIT_URL", "HACKERNEWS_API_URL", "NEWS_FEEDS"), "http://127.0.0.1:9/")
+    nowhere = dict.fromkeys(ADDRESSES.values(), "http://127.0.0.1:9/")
     ran = demo("--once", "--live", variables=nowhere)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     thinking, looking, answer = (

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from bot import demo_sources
-from bot.demo_sources import environment, reachable
+from bot.demo_sources import ADDRESSES, environment, reachable
 from sandbox.upstreams import SampleUpstreams
 
 NOBODY = "http://127.0.0.1:9/"
@@ -35,10 +35,12 @@ async def test_what_answers_at_all_is_reachable_and_nothing_else_is(
     there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo_sources, "REACH_TIMEOUT_S", 0.05)
-    variables = {"REDDIT_URL": there, "HACKERNEWS_API_URL": NOBODY, "NEWS_FEEDS": f"{there}late, {there}"}
+    nowhere = dict.fromkeys(ADDRESSES.values(), NOBODY)
+    variables = {**nowhere, "REDDIT_URL": there, "NEWS_FEEDS": f"{there}late, {there}"}
     assert await reachable(variables) == {"reddit"}
     assert await reachable({**variables, "NEWS_FEEDS": there}) == {"reddit", "news"}
     assert await reachable({**variables, "REDDIT_URL": "no address"}) == set()
+    assert await reachable(dict.fromkeys(ADDRESSES.values(), there)) == set(ADDRESSES)
 
 
 async def test_what_is_live_is_read_where_the_operator_says_and_the_rest_are_samples() -> None:
