@@ -9,6 +9,7 @@ from agents.events import SourceRequest, WorkflowStarted, utc_now
 from agents.source import SourceSpec
 from bot import targets
 from bot.cards import plans as cards
+from bot.cards.plans import Names
 from bot.configuring import Admin, CannotHold, Configuring
 from bot.schedule import first_due
 from bot.store.outbox import Origin, Outbox
@@ -61,6 +62,10 @@ class Subscribing:
         self._rescheduled = rescheduled
         self._now = now
 
+    def names(self, admin: Admin) -> Names:
+        """What sources and tags are called."""
+        return Names(self.titles, targets.tag_names(admin.guild))
+
     async def all_of(self, admin: Admin) -> tuple[Subscription, ...]:
         """The server's, in the order in which they were made."""
         return await self._subscriptions.of_guild(admin.guild.id)
@@ -91,7 +96,7 @@ class Subscribing:
         except (NameTaken, TooMany) as error:
             raise CannotHold((_why(error, plan),)) from error
         self._rescheduled()
-        await self._announce(admin, "add", plan, [f"`{name}`: {value}" for name, value in self._facts(plan)])
+        await self._announce(admin, "add", plan, [f"`{name}`: {value}" for name, value in self._facts(admin, plan)])
         return Kept(made, targets.warnings(admin.guild, plan))
 
     async def edit(self, admin: Admin, before: Subscription, typed: TypedPlan) -> Kept:
@@ -105,7 +110,7 @@ class Subscribing:
         same = plan.schedule == before.plan.schedule and before.state is state
         due_at = before.due_at if same else self._due(plan, state)
         after = await self._change(admin, before, plan, state, due_at, "edit")
-        await self._announce(admin, "edit", plan, cards.difference(before.plan, plan, self.titles))
+        await self._announce(admin, "edit", plan, cards.difference(before.plan, plan, self.names(admin)))
         return Kept(after, hints)
 
     async def pause(self, admin: Admin, before: Subscription) -> Subscription:
@@ -176,8 +181,8 @@ class Subscribing:
     def _due(self, plan: Plan, state: State) -> datetime | None:
         return first_due(plan.schedule, self._now()) if state is State.ACTIVE else None
 
-    def _facts(self, plan: Plan) -> list[tuple[str, str]]:
-        told = cards.facts(plan, self.titles)
+    def _facts(self, admin: Admin, plan: Plan) -> list[tuple[str, str]]:
+        told = cards.facts(plan, self.names(admin))
         return [(name, told[name]) for name in ("channel", "when", "sources", "query") if told[name] != "none"]
 
     async def _announce(self, admin: Admin, action: str, plan: Plan, lines: Sequence[str]) -> None:

@@ -27,6 +27,11 @@ def is_forum(guild: discord.Guild | None, channel_id: int) -> bool:
     return guild is not None and isinstance(guild.get_channel(channel_id), discord.ForumChannel)
 
 
+def tag_names(guild: discord.Guild) -> dict[int, str]:
+    """Of all its forums, by id."""
+    return {tag.id: tag.name for forum in guild.forums for tag in forum.available_tags}
+
+
 def problems(guild: discord.Guild, plan: Plan) -> tuple[str, ...]:
     """Why a digest could not be posted there; sentences that name the fix. Empty: it can."""
     return tuple(_problems(guild, plan))

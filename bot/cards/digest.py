@@ -26,6 +26,13 @@ CHART_NAME = "chart.png"
 LONGEST_POST_NAME = 100
 LONGEST_ALT = 1024
 """Characters that the description of an attachment has at most."""
+_PLACES_FIRST = (
+    *DETAILS[:2],
+    Detail(title=80, excerpt=0, also=3, url=400),
+    Detail(title=80, excerpt=0, also=1, url=300),
+    *DETAILS[3:],
+)
+"""Of a digest by story, where other places of a story matter more than the whole of its title."""
 _STARTS = ("**", "-#", "###")
 """How lines of a digest begin; an excerpt, which is escaped, begins with none of them."""
 
@@ -124,7 +131,7 @@ def _body(digest: Digest, nonce: str, page: _Page, number: int, of: int, shown: 
     text = f"{_intro(digest, shown, left)}\n\n{page.text}" if first else page.text
     description = budget.fit((text,), limits.DESCRIPTION)
     fields = status_fields(_telling(digest.reports), digest.titles, budget) if last else ()
-    image = f"attachment://{CHART_NAME}" if first and digest.chart_alt else ""
+    image = f"attachment://{CHART_NAME}" if first and _alt(digest) else ""
     embed = Embed(title, description, _colour(digest), fields, footer, image)
     return Body(_message(digest, embed, _buttons(digest, nonce, shown, left, last=last), first=first), page.shown)
 
@@ -151,12 +158,15 @@ def _message(
         body["content"] = f"<@&{plan.role_id}>"
         body["allowed_mentions"] = {"parse": [], "roles": [str(plan.role_id)]}
     if embed.image:
-        alt = shorten(clean(digest.chart_alt), LONGEST_ALT)
-        body["attachments"] = [{"id": 0, "filename": CHART_NAME, "description": alt}]
+        body["attachments"] = [{"id": 0, "filename": CHART_NAME, "description": _alt(digest)}]
     if not digest.forum:
         return body
     tags = {"applied_tags": [str(plan.tag_id)]} if plan.tag_id is not None else {}
     return {"name": post_name(digest), **tags, "message": body}
+
+
+def _alt(digest: Digest) -> str:
+    return shorten(clean(digest.chart_alt), LONGEST_ALT)
 
 
 def post_name(digest: Digest) -> str:
@@ -219,17 +229,19 @@ def _pages(digest: Digest) -> list[_Page]:
     """In as few messages as the shortest form needs; within these, as much as has room is told."""
     room = limits.DESCRIPTION - len(_intro(digest, 10**6, 10**6)) - 2
 
+    details = _PLACES_FIRST if digest.subscription.plan.grouping is Grouping.STORY else DETAILS
+
     def drawn(detail: Detail, most: int | None = None) -> list[_Page]:
         return list(_filled(_groups(digest, digest.signals[:most]), detail, digest.titles, room))
 
-    pages = drawn(DETAILS[0])
+    pages = drawn(details[0])
     if len(pages) == 1:
         return pages
-    shortest = drawn(DETAILS[-1])
+    shortest = drawn(details[-1])
     if digest.forum and len(shortest) > 1:
         counts = range(len(digest.signals) - 1, 0, -1)
-        return next(pages for count in counts if len(pages := drawn(DETAILS[-1], count)) == 1)
-    return next(pages for detail in DETAILS if len(pages := drawn(detail)) <= len(shortest))
+        return next(pages for count in counts if len(pages := drawn(details[-1], count)) == 1)
+    return next(pages for detail in details if len(pages := drawn(detail)) <= len(shortest))
 
 
 def _groups(digest: Digest, signals: tuple[Signal, ...]) -> list[tuple[str, list[Signal]]]:

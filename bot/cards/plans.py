@@ -1,6 +1,7 @@
 """A server's digests, drawn: what each is to do, how it stands, what changed about it, and before it is removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bot.cards import limits
 from bot.cards.answer import status_line
@@ -18,6 +19,16 @@ ACTIONS = {
 }  # fmt: skip
 _NAME = 60
 _PROBLEM = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What is called how."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Titles as written, by name."""
+    tags: Mapping[int, str] = field(default_factory=dict)
+    """Of the server's forums, by id."""
 
 
 # -- in words
@@ -42,7 +53,7 @@ def _days(days: tuple[int, ...]) -> str:
     return "on " + ", ".join(DAY_NAMES[day] if len(days) == 1 else DAY_NAMES[day][:3] for day in days)
 
 
-def facts(plan: Plan, titles: Mapping[str, str]) -> dict[str, str]:
+def facts(plan: Plan, names: Names) -> dict[str, str]:
     """Each thing that an admin chose, by its name as typed, harmless for Discord."""
     schedule = plan.schedule
     quiet = schedule.quiet
@@ -50,7 +61,7 @@ def facts(plan: Plan, titles: Mapping[str, str]) -> dict[str, str]:
         "channel": f"<#{plan.channel_id}>",
         "when": quoted(f"{schedule_words(schedule)} ({schedule.timezone})", 160),
         "quiet": f"{quiet.since} to {quiet.until}" if quiet else "none",
-        "sources": sources_words(plan, titles, 300),
+        "sources": sources_words(plan, names.sources, 300),
         "query": f"“{quoted(plan.query, 200)}”" if plan.query else "none",
         "limit": str(plan.limit),
         "min_score": "the server's" if plan.min_score is None else f"{plan.min_score:g}",
@@ -58,7 +69,7 @@ def facts(plan: Plan, titles: Mapping[str, str]) -> dict[str, str]:
         "role": "none" if plan.role_id is None else f"<@&{plan.role_id}>",
         "chart": "yes" if plan.chart else "no",
         "when_empty": "a line" if plan.when_empty else "silence",
-        "tag": "none" if plan.tag_id is None else f"`{plan.tag_id}`",
+        "tag": "none" if plan.tag_id is None else quoted(names.tags.get(plan.tag_id, "one that is gone"), 60),
         "name": quoted(plan.name, _NAME) or "?",
     }
 
@@ -76,9 +87,9 @@ def sources_words(plan: Plan, titles: Mapping[str, str], longest: int) -> str:
     return quoted(", ".join(named), longest)
 
 
-def difference(old: Plan, new: Plan, titles: Mapping[str, str]) -> list[str]:
+def difference(old: Plan, new: Plan, names: Names) -> list[str]:
     """A line for each thing that differs."""
-    before, after = facts(old, titles), facts(new, titles)
+    before, after = facts(old, names), facts(new, names)
     return [f"`{name}`: {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
 
 
@@ -123,9 +134,9 @@ def _next(one: Subscription) -> str:
     return f"next <t:{int(one.due_at.timestamp())}:R>" if one.due_at is not None else "no next run"
 
 
-def plan_card(one: Subscription, titles: Mapping[str, str], heading: str = "", hints: Sequence[str] = ()) -> Card:
+def plan_card(one: Subscription, names: Names, heading: str = "", hints: Sequence[str] = ()) -> Card:
     """Everything about one; ``hints`` are sentences about what would work better."""
-    told = facts(one.plan, titles)
+    told = facts(one.plan, names)
     name = told.pop("name")
     hidden = {"tag", "quiet", "query", "role"}  # not worth a line where they are nothing
     lines = [f"**{label}**: {value}" for label, value in told.items() if not (label in hidden and value == "none")]
@@ -143,9 +154,9 @@ def plan_card(one: Subscription, titles: Mapping[str, str], heading: str = "", h
 # -- what changed
 
 
-def changed_card(old: Plan, new: Subscription, titles: Mapping[str, str], hints: Sequence[str]) -> Card:
+def changed_card(old: Plan, new: Subscription, names: Names, hints: Sequence[str]) -> Card:
     """What was saved about one."""
-    lines = difference(old, new.plan, titles) or ["It is so already."]
+    lines = difference(old, new.plan, names) or ["It is so already."]
     lines.append(f"{MARKS[new.state]} {_next(new)}")
     lines += [f"⚠️ {quoted(hint, 300)}" for hint in hints]
     title = f"Saved · {quoted(new.plan.name, _NAME) or '?'}"
@@ -157,7 +168,7 @@ def turned_card(one: Subscription) -> Card:
     name = quoted(one.plan.name, _NAME) or "?"
     if one.state is State.PAUSED:
         return _card(f"Paused · {name}", "It runs no more until `/digest resume`.", Colour.ANSWERED)
-    return _card(f"Goes on · {name}", f"{_next(one).capitalize()}, in <#{one.plan.channel_id}>.", Colour.ANSWERED)
+    return _card(f"Goes on · {name}", f"In <#{one.plan.channel_id}>, {_next(one)}.", Colour.ANSWERED)
 
 
 def so_already(one: Subscription) -> Card:
@@ -198,14 +209,14 @@ def announcement(actor_id: int, action: str, name: str, lines: Sequence[str]) ->
     return _card("Digests changed", text, Colour.NOTICE)
 
 
-def change_entry(change: SubscriptionChange, titles: Mapping[str, str], most: int) -> str:
+def change_entry(change: SubscriptionChange, names: Names, most: int) -> str:
     """A line of the history, with at most ``most`` of what differs below it."""
     when = f"<t:{int(change.at.timestamp())}:f>"
     name = quoted(change.name, 30) or "?"
     line = f"{when} <@{change.actor_id}> {ACTIONS.get(change.action, quoted(change.action, 20))} **{name}**"
     if change.old is None or change.new is None:
         return line
-    lines = difference(change.old, change.new, titles)
+    lines = difference(change.old, change.new, names)
     rest = [f"-# … and {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join([line, *(f"-# {one}" for one in lines[:most]), *rest])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.cards import limits
 from bot.cards.card import Button, Card, Colour, Embed, Field
 from bot.cards.custom_ids import PlanControl
-from bot.cards.plans import change_entry
+from bot.cards.plans import Names, change_entry
 from bot.cards.text import quoted
 from bot.store.outbox import Origin, PastRun, RunState, Workflow
 from bot.store.subscriptions import SubscriptionChange
@@ -36,7 +36,7 @@ _ORIGINS = {
 def history_card(
     page: Sequence[PastRun],
     changes: Sequence[SubscriptionChange],
-    titles: Mapping[str, str],
+    names: Names,
     guild_id: int,
     *,
     first: bool,
@@ -46,7 +46,7 @@ def history_card(
     budget = limits.Budget()
     title = budget.fit(("What became of digests",), limits.TITLE)
     footer = budget.fit(("Runs are kept for 30 days, changes for 90.",), limits.FOOTER)
-    fields = _changes_field(changes, titles, budget) if first else ()
+    fields = _changes_field(changes, names, budget) if first else ()
     nothing = "No digest has run yet." if first else "There is nothing older."
     description = budget.fit(_runs(page) if page else (nothing,), limits.DESCRIPTION)
     buttons = (
@@ -83,15 +83,13 @@ def _outcome(run: PastRun) -> str:
     return f"{words}, {run.left:,} left for the next" if run.left else words
 
 
-def _changes_field(
-    changes: Sequence[SubscriptionChange], titles: Mapping[str, str], budget: limits.Budget
-) -> tuple[Field, ...]:
+def _changes_field(changes: Sequence[SubscriptionChange], names: Names, budget: limits.Budget) -> tuple[Field, ...]:
     if not changes:
         return ()
     name = budget.fit(("Who changed what",), limits.FIELD_NAME)
     shown = changes[:CHANGES_SHOWN]
     offers = (
-        "\n".join(change_entry(change, titles, most) for change in shown[:count])
+        "\n".join(change_entry(change, names, most) for change in shown[:count])
         for count, most in ((CHANGES_SHOWN, 3), (CHANGES_SHOWN, 1), (CHANGES_SHOWN, 0), (3, 0))
     )
     return (Field(name, budget.fit(offers, limits.FIELD_VALUE)),)

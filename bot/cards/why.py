@@ -23,14 +23,20 @@ def why_card(answer: Answer, index: int, nonce: str, titles: Mapping[str, str]) 
         return _why_nothing(answer, titles)
     index = index if 0 <= index < len(shown) else 0
     choices = tuple(
-        Choice(_label(number, signal), str(number), chosen=number == index) for number, signal in enumerate(shown)
+        Choice(_label(signal), str(number), _told(signal, titles), number == index)
+        for number, signal in enumerate(shown)
     )
     menu = Select(str(DigestControl("item", nonce, answer.id)), SelectKind.TEXT, "Another item", choices)
     return Card(_embed(answer, shown[index], titles), selects=(menu,))
 
 
-def _label(number: int, signal: Signal) -> str:
-    return shorten(f"{number + 1}. {clean(signal.title[:400]) or 'untitled'}", 100)
+def _label(signal: Signal) -> str:
+    """Without a number: in a digest that is grouped by source, items are numbered otherwise."""
+    return shorten(clean(signal.title[:400]).strip("\u200c\u200d ") or "untitled", 100)
+
+
+def _told(signal: Signal, titles: Mapping[str, str]) -> str:
+    return shorten(f"{signal.score:.2f} · {clean(titles.get(signal.source, signal.source))}", 100)
 
 
 def _embed(answer: Answer, signal: Signal, titles: Mapping[str, str]) -> Embed:

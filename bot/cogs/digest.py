@@ -186,7 +186,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
 
         async def answer(admin: Admin, place: Place) -> None:
             made = await self._subscribing.add(admin, typed)
-            await place.edit(plans.plan_card(made.subscription, self._titles, "Made", made.hints))
+            await place.edit(plans.plan_card(made.subscription, self._subscribing.names(admin), "Made", made.hints))
 
         await self._admins.command(interaction, answer)
 
@@ -229,7 +229,8 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
         async def answer(admin: Admin, place: Place) -> None:
             before = await self._subscribing.find(admin, digest)
             saved = await self._subscribing.edit(admin, before, typed)
-            await place.edit(plans.changed_card(before.plan, saved.subscription, self._titles, saved.hints))
+            names = self._subscribing.names(admin)
+            await place.edit(plans.changed_card(before.plan, saved.subscription, names, saved.hints))
 
         await self._admins.command(interaction, answer)
 
@@ -296,7 +297,8 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
                 await place.edit(plans.list_card(await self._subscribing.all_of(admin), self._titles))
                 return
             one = await self._subscribing.find(admin, digest)
-            await place.edit(plans.plan_card(one, self._titles, hints=self._subscribing.problems(admin, one.plan)))
+            hints = self._subscribing.problems(admin, one.plan)
+            await place.edit(plans.plan_card(one, self._subscribing.names(admin), hints=hints))
 
         await self._admins.command(interaction, answer)
 
@@ -356,7 +358,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
         first = before is None
         changes = await self._subscriptions.changes(admin.guild.id, runs.CHANGES_SHOWN) if first else ()
         return runs.history_card(
-            found[: runs.RUNS_PAGE], changes, self._titles, admin.guild.id,
+            found[: runs.RUNS_PAGE], changes, self._subscribing.names(admin), admin.guild.id,
             first=first, older=len(found) > runs.RUNS_PAGE,
         )  # fmt: skip
 

@@ -112,6 +112,14 @@ def test_stories_stand_in_order_of_their_score_when_grouped_by_story() -> None:
     assert one.shown == signals
 
 
+def test_by_story_places_are_named_longer_than_long_titles_are_kept() -> None:
+    signals = tuple(samples.signal(number, title="long " * 32) for number in range(11))
+    (by_source,) = parts(digest(signals=signals), nonce_of)
+    (by_story,) = parts(digest(signals=signals, grouping=Grouping.STORY), nonce_of)
+    assert text(by_story.body).count("also on [Hacker News]") == 11
+    assert "also on" not in text(by_source.body)
+
+
 def test_one_source_needs_no_heading() -> None:
     (one,) = parts(digest(3), nonce_of)
     assert "###" not in text(one.body)

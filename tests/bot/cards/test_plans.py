@@ -14,6 +14,7 @@ from agents.signal import Engagement, ScoreParts, Signal
 from bot.cards import plans, runs, setup
 from bot.cards.card import Card
 from bot.cards.custom_ids import DigestControl, PlanControl, parse_digest, parse_plan
+from bot.cards.plans import Names
 from bot.cards.setup import TIMES, Chosen
 from bot.cards.why import why_card
 from bot.guild_settings import time_zones
@@ -77,7 +78,7 @@ def test_everything_about_a_digest() -> None:
         query="type checkers", role_id=5, chart=True, min_score=0.4,
         schedule=Schedule(timezone="Europe/Berlin", quiet=QuietHours(since="22:00", until="07:00")),
     )  # fmt: skip
-    told = said(plans.plan_card(one, samples.TITLES, "Made", ("I lack Read Message History.",)))
+    told = said(plans.plan_card(one, Names(samples.TITLES), "Made", ("I lack Read Message History.",)))
     for words in (
         "Made · Morning paper", "<#222333444555666777>", "daily at 08\\:00 \\(Europe/Berlin\\)", "22:00 to 07:00",
         "Reddit subreddit=python, News", "“type checkers”", "<@&5>", "**chart**: yes", "**min_score**: 0.4",
@@ -89,8 +90,8 @@ def test_everything_about_a_digest() -> None:
 
 def test_a_change_says_old_and_new() -> None:
     old, new = samples.subscription(limit=10).plan, samples.subscription(limit=5, query="rust").plan
-    assert plans.difference(old, new, {}) == ["`query`: none → “rust”", "`limit`: 10 → 5"]
-    assert plans.difference(old, old, {}) == []
+    assert plans.difference(old, new, Names()) == ["`query`: none → “rust”", "`limit`: 10 → 5"]
+    assert plans.difference(old, old, Names()) == []
 
 
 def test_a_list_says_how_each_one_stands() -> None:
@@ -139,17 +140,17 @@ def test_whatever_is_in_a_digest_its_cards_stay_within_the_limits(
     change_of = SubscriptionChange(one.id, text, samples.NOON, 1, "edit", one.plan, other.plan)
     drawn = (
         plans.list_card((one, other) * (MOST_SUBSCRIPTIONS // 2), samples.TITLES),
-        plans.plan_card(one, {}, "Made", hints),
-        plans.changed_card(other.plan, one, {}, hints),
+        plans.plan_card(one, Names(), "Made", hints),
+        plans.changed_card(other.plan, one, Names(), hints),
         plans.turned_card(one),
         plans.so_already(one),
         plans.confirm_remove_card(one, GUILD),
         plans.removed_card(one),
         plans.no_preview_card(one),
-        plans.announcement(1, "edit", text, plans.difference(one.plan, other.plan, {})),
+        plans.announcement(1, "edit", text, plans.difference(one.plan, other.plan, Names())),
         runs.history_card(
             [past_run(number, subscription_name=text, note=text, left=10**9) for number in range(runs.RUNS_PAGE)],
-            (change_of,) * runs.CHANGES_SHOWN, {}, GUILD, first=True, older=True,
+            (change_of,) * runs.CHANGES_SHOWN, Names(), GUILD, first=True, older=True,
         ),
         runs.run_card(past_run(note=text, subscription_name=text), 1, (), hints),
         runs.workflow_card(workflow({RunState.SENT: 1}, name=text)),
@@ -164,7 +165,7 @@ def test_whatever_is_in_a_digest_its_cards_stay_within_the_limits(
 @given(st.lists(nasty.texts, min_size=1, max_size=3))
 def test_names_and_problems_of_strangers_do_nothing(texts: list[str]) -> None:
     one = samples.subscription(query=texts[0][:200])
-    query = plans.facts(one.plan, {})["query"]
+    query = plans.facts(one.plan, Names())["query"]
     assert active_markup(query.strip("“”")) == []
 
 
@@ -180,7 +181,7 @@ def test_a_history_tells_outcomes_reasons_and_changes() -> None:
                 past_run(1, RunState.HELD, items=4, note="Discord did not say."),
             ],
             (change(None, samples.subscription().plan, "add"),),
-            samples.TITLES,
+            Names(samples.TITLES),
             7,
             first=True,
             older=False,
@@ -194,7 +195,7 @@ def test_a_history_tells_outcomes_reasons_and_changes() -> None:
 
 def test_older_pages_are_turned_to_by_the_last_run() -> None:
     page = [past_run(number) for number in range(20, 12, -1)]
-    card = runs.history_card(page, (), {}, 7, first=True, older=True)
+    card = runs.history_card(page, (), Names(), 7, first=True, older=True)
     newest, older = card.rows[0]
     assert newest.disabled
     assert older.custom_id == str(PlanControl("history", 7, "13"))
@@ -296,7 +297,7 @@ def test_why_an_item_is_there() -> None:
     ):  # fmt: skip
         assert words in told
     (menu,) = card.selects
-    assert [choice.label for choice in menu.choices] == ["1. Story number 1", "2. Story number 2"]
+    assert [choice.label for choice in menu.choices] == ["Story number 1", "Story number 2"]
     assert parse_digest(menu.custom_id) == DigestControl(
         "item", NONCE, samples.answer(signals=(found, samples.signal(2))).id
     )
