@@ -19,7 +19,7 @@ from bot.subscription import Every, QuietHours, Schedule
 MINUTE, QUARTER, HOUR, DAY = (timedelta(minutes=minutes) for minutes in (1, 15, 60, 1440))
 REACH = timedelta(days=2)
 """How far around a change of the clock the minutes are read."""
-SOME = settings(max_examples=40, deadline=None)
+SOME = settings(max_examples=25, deadline=None)
 """Each reads thousands of minutes."""
 SAMOA = ("Pacific/Apia", datetime(2011, 12, 30, 10, tzinfo=UTC))
 LORD_HOWE = ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC))
