@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,10 @@ from bot.tasks import beside
 
 MOST_OPEN = 128
 """Parts that are being sent or are in doubt; with more, nothing new is begun."""
-MOST_AT_ONCE = 16
+CLAIMED_AT_ONCE = 10
+"""A transaction costs more than a request; parts that were claimed and not sent before a kill are in doubt."""
+FEW = 6
+"""With fewer that wait for their turn, more are claimed, so that no turn waits for a part."""
 IDLE_S = 5.0
 """How often the outbox is asked when nobody says that there is something in it."""
 SWEEP_S = 60.0
@@ -67,6 +71,9 @@ class OutboxSender:
         )
         self._posting = Posting(rest, pacer, access, self._verdicts, clock=clock, jitter=jitter)
         self._woken = asyncio.Event()
+        self._claimed: deque[Part] = deque()
+        """Parts that wait for their turn."""
+        self._filled = asyncio.Event()
         self._busy: set[int] = set()
         self._open: dict[asyncio.Task[None], frozenset[tuple[int, int]]] = {}
         self._swept_at = -SWEEP_S
@@ -80,6 +87,7 @@ class OutboxSender:
     async def __aenter__(self) -> Self:
         self._tasks = [
             beside(self._run(), "outbox-sender"),
+            beside(self._dispatch(), "outbox-turns"),
             beside(self._verdicts.confirm(), "outbox-confirmations"),
         ]
         return self
@@ -102,9 +110,13 @@ class OutboxSender:
         self._posting.stopping.set()
         self._posting.calm.set()
         self._woken.set()
+        claiming, dispatching, _ = self._tasks
+        dispatching.cancel()
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.wait(self._tasks[:1])
+                await asyncio.wait((claiming, dispatching))
+                for part in self._claimed:
+                    await self._verdicts.not_sent(part, part.problem, 0.0)
                 while self._open:
                     await asyncio.wait(self._open)
         except TimeoutError:
@@ -115,47 +127,56 @@ class OutboxSender:
         while not self._posting.stopping.is_set():
             await self._take()
 
+    async def _dispatch(self) -> None:
+        """Begin what was claimed, each part in its turn."""
+        while True:
+            await self._filled.wait()
+            for turn in await self._pacer.turns(len(self._claimed)):
+                part = self._claimed.popleft()
+                self._begin([part], self._send(part, turn))
+            if len(self._claimed) <= FEW:
+                self._woken.set()
+            if not self._claimed:
+                self._filled.clear()
+
     async def _sweep(self) -> None:
         """Take up what was begun and nobody has: the process before left it, or a claim that seemed to fail."""
-        had = {key for keys in self._open.values() for key in keys}
+        had = {key for keys in self._open.values() for key in keys} | {_key(part) for part in self._claimed}
         by_channel: dict[int, list[Part]] = {}
         for part in await self._verdicts.insist(self._outbox.interrupted):
-            if (part.run_id, part.number) not in had and part.channel_id not in self._busy:
+            if _key(part) not in had and part.channel_id not in self._busy:
                 by_channel.setdefault(part.channel_id, []).append(part)
         for parts in by_channel.values():
             self._begin(parts, self._posting.settle(parts))
         self._swept_at = self._clock.monotonic()
 
     async def _take(self) -> None:
-        """Claim as many parts as may be sent at once, and begin them; or wait until there may be some."""
+        """Claim parts that may be sent soon, or wait until there may be some."""
         self._woken.clear()
         if self._clock.monotonic() - self._swept_at >= SWEEP_S:
             await self._sweep()
-        if len(self._open) >= MOST_OPEN:
-            await self._clock.wait(self._woken, IDLE_S)
-            return
+        room = MOST_OPEN - len(self._open) - len(self._claimed)
         trouble_s = self._posting.trouble_s()
         if trouble_s:
             await self._clock.wait(self._posting.calm, trouble_s)
-        claimed = await self._claim(1 if trouble_s else min(MOST_AT_ONCE, MOST_OPEN - len(self._open)))
-        if not claimed and not self._posting.stopping.is_set():
+            room = min(room, 1 - len(self._claimed))
+        if len(self._claimed) > FEW or room <= 0 or not await self._claim(min(CLAIMED_AT_ONCE, room)):
             await self._clock.wait(self._woken, IDLE_S)
 
     async def _claim(self, most: int) -> int:
-        """Begin what may be sent now; how many that were."""
-        turns = await self._pacer.turns(most)
-        claimed: tuple[Part, ...] = ()
+        """Have parts wait for their turn; how many there are more now."""
+        if self._posting.stopping.is_set():
+            return 0
+        unavailable = {*self._busy, *self._posting.parked}
         try:
-            if not self._posting.stopping.is_set():
-                unavailable = {*self._busy, *self._posting.parked}
-                claimed = await self._outbox.claim(self._clock.utc(), len(turns), unavailable)
+            claimed = await self._outbox.claim(self._clock.utc(), most, unavailable)
         except StoreError as error:
             _log.warning("nothing could be taken from the outbox", error=str(error))
-        finally:
-            for turn in turns[len(claimed) :]:
-                turn.unused()
-        for part, turn in zip(claimed, turns, strict=False):
-            self._begin([part], self._send(part, turn))
+            return 0
+        self._busy.update(part.channel_id for part in claimed)
+        self._claimed.extend(claimed)
+        if claimed:
+            self._filled.set()
         return len(claimed)
 
     async def _send(self, part: Part, turn: Turn) -> None:
@@ -168,7 +189,7 @@ class OutboxSender:
         channel_id = parts[0].channel_id
         self._busy.add(channel_id)
         task = beside(work, "outbox-part")
-        self._open[task] = frozenset((part.run_id, part.number) for part in parts)
+        self._open[task] = frozenset(map(_key, parts))
 
         def done(ended: asyncio.Task[None]) -> None:
             del self._open[ended]
@@ -176,3 +197,7 @@ class OutboxSender:
             self._woken.set()
 
         task.add_done_callback(done)
+
+
+def _key(part: Part) -> tuple[int, int]:
+    return part.run_id, part.number

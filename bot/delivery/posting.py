@@ -6,12 +6,13 @@ out is held.
 """
 
 import asyncio
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+import orjson
 
 from agents import telemetry
 from bot.cards import delivery as cards
@@ -122,9 +123,6 @@ class Posting:
 
     async def send(self, part: Part, turn: Turn) -> float:
         """The first attempt since it was claimed, and all that follows from it; 0, or when it is due again."""
-        if self.stopping.is_set():
-            turn.unused()
-            return await self._verdicts.not_sent(part, part.problem, 0.0)
         began, moment = self._clock.monotonic(), self._clock.utc()
         outcome = await self._attempt(part, turn, CREATE_TIMEOUT_S)
         match outcome:
@@ -276,7 +274,7 @@ class Posting:
 
 def _body(part: Part) -> Mapping[str, Any]:
     """What is sent."""
-    body: dict[str, Any] = json.loads(part.body)
+    body: dict[str, Any] = orjson.loads(part.body)
     return body if part.forum else {**body, "nonce": part.nonce, "enforce_nonce": True}
 
 

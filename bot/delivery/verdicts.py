@@ -17,6 +17,8 @@ from bot.subscription import Subscription
 
 GIVE_UP = timedelta(hours=24)
 REFUSALS_TO_SUSPEND = 3
+GATHER_S = 0.1
+"""What was sent within that time is noted together: a transaction costs more than a request."""
 LONGEST_BACKOFF_S = 300.0
 _PAUSES_S = (0.2, 1.0, 5.0)
 _log = telemetry.logger("bot.outbox")
@@ -64,6 +66,7 @@ class Verdicts:
         """For ever: note what was sent, all that waits at a time in one transaction."""
         while True:
             await self._confirming.wait()
+            await self._clock.sleep(GATHER_S)
             self._confirming.clear()
             batch = dict(self._confirmed)
             ids = {key: message_id for key, (message_id, _) in batch.items()}
