@@ -5,7 +5,7 @@ process was killed. A workflow that nobody has written down yet (any agent may e
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -58,11 +58,7 @@ SpotOf = Callable[[int, int], Spot | None]
 class KnowsSettings(Protocol):
     """What of ``bot.store.guilds.GuildStore`` is needed here."""
 
-    def peek(self, guild_id: int) -> Versioned | None:
-        """See there."""
-        ...
-
-    async def get(self, guild_id: int) -> Versioned:
+    async def get_several(self, guild_ids: Collection[int]) -> Mapping[int, Versioned]:
         """See there."""
         ...
 
@@ -165,7 +161,7 @@ class Digests:
 
         Raises ``TimeoutError`` when no source could be asked in time, ``NothingToAsk`` and ``StoreError``.
         """
-        known = await self._settings_of(subscription.guild_id)
+        known = (await self._settings.get_several((subscription.guild_id,)))[subscription.guild_id]
         asked = self._wanted(subscription, WorkflowStarted(), known, self._spot(subscription) or Spot(), None)
         try:
             found = await self._asker.ask(asked)
@@ -230,6 +226,7 @@ class Digests:
 
     async def _take_up(self, page: Sequence[Run]) -> None:
         """Begin to make those whose time has come; runs with the same question together. Waits for places."""
+        settings = await self._settings.get_several({run.subscription.guild_id for run in page})
         now = self._clock.monotonic()
         groups: dict[str, list[tuple[Run, Wanted]]] = {}
         for number, run in enumerate(page):
@@ -238,7 +235,7 @@ class Digests:
             later = self._later.get(run.id)
             if run.id in self._under_way or (later is not None and later.at > now):
                 continue
-            asked = await self._wanted_by(run)
+            asked = await self._wanted_by(run, settings[run.subscription.guild_id])
             if asked is not None:
                 groups.setdefault(asked.key, []).append((run, asked))
         for group in groups.values():
@@ -246,10 +243,9 @@ class Digests:
             self._under_way.update(run.id for run, _ in group)
             self._own(self._make(group), "digest-runs")
 
-    async def _wanted_by(self, run: Run) -> Wanted | None:
+    async def _wanted_by(self, run: Run, known: Versioned) -> Wanted | None:
         """None: not now, or not at all."""
         subscription = run.subscription
-        known = await self._settings_of(subscription.guild_id)
         spot = self._spot(subscription)
         if not known.certain or spot is None:
             self._put_off(run, NOT_KNOWN_S)
@@ -277,9 +273,6 @@ class Digests:
 
     def _spot(self, subscription: Subscription) -> Spot | None:
         return self._spot_of(subscription.guild_id, subscription.plan.channel_id)
-
-    async def _settings_of(self, guild_id: int) -> Versioned:
-        return self._settings.peek(guild_id) or await self._settings.get(guild_id)
 
     def _put_off(self, run: Run, seconds: float, *, tried: int = 0) -> None:
         before = self._later.get(run.id)

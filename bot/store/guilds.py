@@ -117,6 +117,10 @@ class GuildStore(Protocol):
         """From memory or the database; never raises, but tells by ``certain`` when neither knows."""
         ...
 
+    async def get_several(self, guild_ids: Collection[int]) -> Mapping[int, Versioned]:
+        """As ``get``, of several servers; the database is asked once for all that are not in memory."""
+        ...
+
     async def save(
         self, guild_id: int, settings: GuildSettings, *, expected_version: int, actor_id: int, action: str
     ) -> Versioned:
@@ -283,6 +287,13 @@ class SqlGuildStore:
             reading.add_done_callback(lambda _: self._reads.pop(guild_id, None))
         return await asyncio.shield(reading)
 
+    async def get_several(self, guild_ids: Collection[int]) -> Mapping[int, Versioned]:
+        """See ``GuildStore``."""
+        known = {one: self._memory.get(one) for one in guild_ids}
+        found = {one: settings for one, settings in known.items() if settings is not None}
+        unknown = [one for one in known if one not in found]
+        return {**found, **(await self._read_several(unknown))} if unknown else found
+
     async def save(
         self, guild_id: int, settings: GuildSettings, *, expected_version: int, actor_id: int, action: str
     ) -> Versioned:
@@ -437,13 +448,20 @@ class SqlGuildStore:
         running.result()
 
     async def _read(self, guild_id: int) -> Versioned:
+        return (await self._read_several((guild_id,)))[guild_id]
+
+    async def _read_several(self, guild_ids: Collection[int]) -> dict[int, Versioned]:
         overtaken = self._overtaken
         try:
             async with self._database.reading(self._read_timeout_s) as connection:
-                found = (await _current(connection, (guild_id,))).get(guild_id, NEVER_SET)
+                stored = await _current(connection, guild_ids)
         except Unreadable as error:
-            _log.warning("settings could not be read", guild_id=guild_id, error=str(error))
-            return replace(self._doubtful.get(guild_id) or NEVER_SET, certain=False)
+            _log.warning("settings could not be read", guild_ids=sorted(guild_ids)[:10], error=str(error))
+            return {one: replace(self._doubtful.get(one) or NEVER_SET, certain=False) for one in guild_ids}
+        return {one: self._as_read(one, stored.get(one, NEVER_SET), overtaken) for one in guild_ids}
+
+    def _as_read(self, guild_id: int, found: Versioned, overtaken: int) -> Versioned:
+        """What was saved while it was being read goes before it."""
         saved_meanwhile = self._memory.get(guild_id)
         if saved_meanwhile is not None:
             return saved_meanwhile

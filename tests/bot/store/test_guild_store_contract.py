@@ -99,6 +99,21 @@ async def test_what_was_saved_holds_at_once_after_a_restart_and_for_nobody_else(
         assert await life.guilds.get(OTHER) == Versioned(DEFAULTS, 0)
 
 
+async def test_several_servers_are_looked_up_at_once(start: Start) -> None:
+    async with start() as life:
+        await life.save(EVERYTHING, at=0)
+        await life.save(DEFAULTS.changed(limit=5), at=0, guild=OTHER)
+    async with start() as life:
+        await life.guilds.get(OTHER)
+        assert await life.guilds.get_several({GUILD, OTHER, 5}) == {
+            GUILD: Versioned(EVERYTHING, 1),
+            OTHER: Versioned(DEFAULTS.changed(limit=5), 1),
+            5: Versioned(DEFAULTS, 0),
+        }
+        assert life.guilds.peek(GUILD) == Versioned(EVERYTHING, 1)
+        assert await life.guilds.get_several(()) == {}
+
+
 async def test_the_second_of_two_who_save_at_once_learns_what_holds(start: Start) -> None:
     first, second = DEFAULTS.changed(limit=5), DEFAULTS.changed(limit=7)
     async with start() as life:
