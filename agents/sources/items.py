@@ -57,9 +57,10 @@ def search_text(query: str | None) -> str:
 
 
 def has_words(query: str | None, *texts: str | None) -> bool:
-    """Whether each of the query's words stands in one of the texts: for upstreams that cannot search themselves."""
-    everything = " ".join(text for text in texts if text).casefold()
-    return all(word in everything for word in re.findall(r"\w+", (query or "").casefold()))
+    """Whether each word of the query begins a word of the texts: for upstreams that cannot search themselves."""
+    wanted = re.findall(r"\w+", (query or "").casefold())
+    words = set(re.findall(r"\w+", " ".join(text for text in texts if text).casefold())) if wanted else set()
+    return all(any(word.startswith(term) for word in words) for term in wanted)
 
 
 async def take_turns(done: int) -> None:

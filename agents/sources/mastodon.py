@@ -232,7 +232,8 @@ class Mastodon:
             signal = self._signal(status, text, place)
             if signal is None or signal.timestamp < question.since:
                 continue
-            if has_words(question.query, text, signal.title, *_names(status)):
+            names = _names(status)
+            if has_words(question.query, text, signal.title, *names) or _bears_the_query(names, place, question):
                 signals[signal.id] = signal
         return signals
 
@@ -290,6 +291,11 @@ def _note(place: _Place, question: Question) -> str:
     if not place.tags or "tag" in question.options:
         return ""
     return f"Mastodon is read by tag: {', '.join(f'#{tag}' for tag in place.tags)}."
+
+
+def _bears_the_query(names: Sequence[str], place: _Place, question: Question) -> bool:
+    """Whether it has all the words as one tag: ``#machinelearning``."""
+    return bool(place.tags) and "tag" not in question.options and place.tags[0] in names
 
 
 def _names(status: _Status) -> list[str]:

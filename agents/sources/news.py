@@ -7,7 +7,6 @@ how old they are.
 """
 
 import hashlib
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from agents.signal import Signal
 from agents.source import Option, Question, Scan, SourceSpec
 from agents.sources.feed_worker import Entry, Feed
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import divide, excerpt_html, moment, outcomes, take_turns
+from agents.sources.items import divide, excerpt_html, has_words, moment, outcomes, take_turns
 from agents.text import plain_html
 from agents.urls import canonical, domain, join
 
@@ -106,7 +105,7 @@ class News:
         if not arrived:
             raise _of_all(failed)
         wanted = (signal for kept in arrived for signal in kept.signals if signal.timestamp >= question.since)
-        found = {signal.id: signal for signal in wanted if _matches(signal, question.query)}
+        found = {signal.id: signal for signal in wanted if has_words(question.query, signal.title, signal.excerpt)}
         return Scan(tuple(found.values()), note=_note(feeds, answers), partial=bool(failed))
 
     async def close(self) -> None:
@@ -187,14 +186,6 @@ def _signal(entry: Entry, signal_id: str, link: str, origin: str, when: datetime
         excerpt=excerpt_html(text),
         timestamp=when,
     )
-
-
-def _matches(signal: Signal, query: str | None) -> bool:
-    """Feeds cannot be searched: every word of the query must begin a word of the title or the excerpt."""
-    if not query:
-        return True
-    words = re.findall(r"\w+", f"{signal.title} {signal.excerpt or ''}".casefold())
-    return all(any(word.startswith(term) for word in words) for term in re.findall(r"\w+", query.casefold()))
 
 
 def _note(feeds: Sequence[str], answers: Sequence[_Kept | SourceError]) -> str:

@@ -140,6 +140,12 @@ async def test_every_word_must_stand_in_the_post_or_among_its_tags() -> None:
         assert scan.note == ""
 
 
+async def test_all_words_as_one_tag_will_do() -> None:
+    bearing = status(1, content="<p>Look at this</p>", tags=[{"name": "MachineLearning"}])
+    other = status(2, content="<p>A learning curve</p>", tags=[{"name": "learning"}])
+    assert [signal.url[-1] for signal in (await read(serving(bearing, other), "machine learning")).signals] == ["1"]
+
+
 async def test_a_post_becomes_a_signal_about_the_page_that_it_points_to() -> None:
     signal = await only_signal()
 

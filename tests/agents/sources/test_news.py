@@ -1,15 +1,17 @@
 """News: several feeds at once, validators, dates, links, and failures that stay where they are."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agents.errors import InvalidOption, NotConfigured, SourceError, TooLarge, UnexpectedContent, Unreachable
 from agents.fetch.request import Request, Response
+from agents.signal import Timeframe
 from agents.sources.feed_worker import Entry, Feed
+from agents.sources.feeds import FeedParser
 from agents.sources.news import News
-from tests.agents.sources.fakes import NOW, Answer, FakeFetch, answer, question
+from tests.agents.sources.fakes import NOW, Answer, FakeFetch, answer, question, recorded
 
 A = "https://a.example/feed"
 B = "https://b.example/feed"
@@ -238,3 +240,25 @@ async def test_closing_closes_the_parser() -> None:
     await source.close()
 
     assert parser.closed
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "count"),
+    [
+        ("feedjira__TechCrunch.xml", "TechCrunch", 20),
+        ("rss-parser__heise.atom", "heise developer neueste Meldungen", 15),
+        ("NetNewsWire__livemint.xml", "Livemint - News", 25),
+    ],
+)
+async def test_recorded_feeds_become_signals(name: str, title: str, count: int) -> None:
+    body, parser = recorded(f"news/{name}"), FeedParser()
+    source, fetch = News([A], parser), FakeFetch(lambda _: answer(body, "text/xml"))
+    try:
+        dates = [entry.published_s or 0.0 for entry in (await parser.parse(body, None)).entries]
+        now = datetime.fromtimestamp(max(dates), UTC)
+        scan = await source.scan(question(timeframe=Timeframe.MONTH, now=now), fetch)
+    finally:
+        await source.close()
+    assert len(scan.signals) == count
+    assert {signal.origin for signal in scan.signals} == {title}
+    assert max(signal.timestamp for signal in scan.signals) == now
