@@ -82,7 +82,9 @@ def admins_only(role_id: int | None, *, in_server: bool) -> Card:
 
 def other_server() -> Card:
     """A form or button of one server, used in another."""
-    return _notice("This belongs to another server", "Nothing was changed. Use `/config` here for this server's own.")
+    return _notice(
+        "This belongs to another server", "Nothing was changed. Use the command here for this server's own."
+    )
 
 
 def cannot_hold(problems: Sequence[str]) -> Card:
@@ -99,7 +101,8 @@ def store_away(sentence: str) -> Card:
 
 def perhaps_saved(sentence: str) -> Card:
     """Nobody knows whether the database made a change."""
-    hint = "Look with `/config show` or `/privacy show` in a minute, and repeat the change if it was not made."
+    where = "`/config show`, `/digest list` or `/privacy show`"
+    hint = f"Look with {where} in a minute, and repeat the change if it was not made."
     return _notice("Perhaps saved", f"{quoted(sentence, 300)} {hint}", Colour.PARTLY)
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from agents.errors import NotFound
 from bot.guild_settings import DEFAULTS
+from bot.store.errors import NotSaved, SaveUnknown
 from bot.subscription import Grouping, State
 from sandbox import wire
 from sandbox.guilds import Channel
@@ -262,6 +264,18 @@ async def test_a_suspended_digest_goes_on_once_it_is_mended(town: Town) -> None:
     assert "▶️" in await town.say("/digest edit digest:News channel:other")
     (one,) = await town.subscriptions()
     assert (one.state, one.problem, one.plan.channel_id) == (State.ACTIVE, "", other.id)
+
+
+async def test_when_the_database_does_not_save_it_that_is_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = town.scene.parts.subscriptions
+    for error, told in (
+        (NotSaved("Nothing was saved: the database cannot be reached."), "Nothing was saved"),
+        (SaveUnknown("The database did not say whether it was saved."), "/digest list"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(store), "add", AsyncMock(side_effect=error))
+            assert told in await town.say("/digest add channel:general name:News")
+    assert "There is no digest here yet" in await town.say("/digest list")
 
 
 # -- who may
