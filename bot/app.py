@@ -119,7 +119,9 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
         answers = await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S))
         guilds = await stack.enter_async_context(SqlGuildStore(database, answers))
         bus = MemoryBus()
-        agents = await stack.enter_async_context(running_agents(settings, bus, scout_config(settings)))
+        agents = await stack.enter_async_context(
+            running_agents(settings, bus, scout_config(settings), auto_discovery=True)
+        )
         subscriptions = await stack.enter_async_context(SqlSubscriptions(database))
         outbox = await stack.enter_async_context(SqlOutbox(database))
         operator = _operator(agents.scout, settings)
