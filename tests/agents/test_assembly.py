@@ -15,7 +15,10 @@ from agents.assembly import USER_AGENT, running_scout
 from agents.bus.memory import MemoryBus
 from agents.errors import LifecycleError
 from agents.events import WORKFLOW_STARTED, SourceStatus, WorkflowStarted
+from agents.fetch.http import HttpFetch
+from agents.fetch.request import Request, Response
 from agents.resilience.guard import ScanGuard
+from agents.resilience.limiter import upstream_host
 from agents.settings import SourceSettings
 from agents.source import HostLimit
 from agents.sources import build_sources
@@ -62,6 +65,28 @@ async def test_all_sources_answer_through_the_real_layers() -> None:
             discovery = await scout.discover_signals(names, limit=100)
     assert [(report.source, report.status) for report in discovery.reports] == [(n, SourceStatus.OK) for n in names]
     assert {signal.source for signal in discovery.signals} == set(names)
+
+
+async def test_all_sources_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, an answer takes as long as the slowest: none is asked only after another."""
+    hosts: set[str] = set()
+
+    class Together(HttpFetch):
+        async def get(self, request: Request) -> Response:
+            if (host := upstream_host(request.url)) not in hosts:
+                hosts.add(host)
+                await everybody.wait()
+            return await super().get(request)
+
+    monkeypatch.setattr(assembly, "HttpFetch", Together)
+    async with SampleUpstreams() as samples, asyncio.timeout(20):
+        everybody = asyncio.Barrier(len(samples.behaviours))
+        configured = SourceSettings.model_validate({name.lower(): value for name, value in samples.env().items()})
+        async with running_scout(configured, MemoryBus()) as scout:
+            names = [spec.name for spec in scout.specs]
+            assert len(names) == everybody.parties
+            discovery = await scout.discover_signals(names)
+    assert {report.status for report in discovery.reports} == {SourceStatus.OK}
 
 
 async def test_at_the_end_all_is_closed(closed: Iterator[list[str]]) -> None:
