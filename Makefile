@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench screenshot schemas lock clean
+.PHONY: demo test check bench bench-long screenshot schemas lock clean
 
 demo: .venv/installed
 	@$(PY) -m bot demo $(ARGS)
@@ -21,6 +21,10 @@ check: .venv/installed
 
 bench: .venv/installed
 	@$(PY) -m benchmarks $(ARGS)
+
+# What takes half an hour: a bot that is killed two hundred times while it sends digests.
+bench-long: .venv/installed
+	@$(PY) -m benchmarks killed-digests $(ARGS)
 
 # Reinstalls only when the lock's content changed: the stamp holds its checksum.
 .venv/installed: requirements.lock

@@ -12,13 +12,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from benchmarks import acknowledgement, bus, cpu, discovery, fairness, page, settings, single_flight, stalls
+from benchmarks import (
+    acknowledgement,
+    bus,
+    cpu,
+    digest_faults,
+    digests,
+    discovery,
+    event_flood,
+    fairness,
+    killed_digests,
+    page,
+    settings,
+    single_flight,
+    stalls,
+)
 from benchmarks.figure import Measure, Measured, NotMeasurable, Size
 
 FIGURES: Mapping[str, Measure] = {
     module.NAME: module.measure
-    for module in (cpu, acknowledgement, discovery, single_flight, bus, stalls, settings, fairness, page)
+    for module in (
+        cpu,
+        acknowledgement,
+        discovery,
+        single_flight,
+        bus,
+        stalls,
+        settings,
+        fairness,
+        digests,
+        digest_faults,
+        event_flood,
+        page,
+    )
 }
+LONG: Mapping[str, Measure] = {killed_digests.NAME: killed_digests.measure}
+"""Measured only when named: they take half an hour."""
+_ALL = {**FIGURES, **LONG}
 _FIGURE_WIDTH = 64
 
 
@@ -33,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.json:
             print(f"measuring {name} …", file=sys.stderr)
         try:
-            results += asyncio.run(FIGURES[name](size))
+            results += asyncio.run(_ALL[name](size))
         except NotMeasurable as missing:
             print(f"{name} was not measured. {missing}", file=sys.stderr)
             complete = False
@@ -50,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what the project promises.")
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *FIGURES], help=f"of {', '.join(FIGURES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *_ALL], help=f"of {', '.join(_ALL)}")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--tiny", action="store_true", help="see that it works; the figures mean nothing")
     return parser

@@ -1,6 +1,7 @@
 """How a sample upstream can be told to misbehave, and how slow it is."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
@@ -35,11 +36,14 @@ class Behaviour:
         self.fault = Fault.NONE
         self.requests = 0
         """How many it was sent, answered or not."""
+        self.asked: Counter[str] = Counter()
+        """How often each address was asked for, with its query; as many addresses as there are questions."""
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Delay, then misbehave or answer."""
         self.requests += 1
+        self.asked[f"{request.method} {request.path_qs}"] += 1
         await asyncio.sleep(_SLOW_S if self.fault is Fault.SLOW else self.latency_s)
         match self.fault:
             case Fault.ERROR:

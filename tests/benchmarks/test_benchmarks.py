@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from benchmarks.__main__ import FIGURES, main, table
+from benchmarks.__main__ import FIGURES, LONG, main, table
 from benchmarks.acknowledgement import percentile_99
 from benchmarks.browsing import find_chromium
 from benchmarks.figure import Measured, NotMeasurable, Ratios, Size
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [*FIGURES, *LONG])
 async def test_it_runs_and_gives_a_figure(name: str) -> None:
     if name == "page" and find_chromium() is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)")
-    results = await FIGURES[name](Size.TINY)
+    results = await {**FIGURES, **LONG}[name](Size.TINY)
     assert results
     for result in results:
         assert result.value > 0
