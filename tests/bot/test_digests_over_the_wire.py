@@ -7,13 +7,20 @@ from typing import Any
 import discord
 import pytest
 
-from agents.events import WORKFLOW_STARTED, WorkflowStarted, utc_now
+from agents.events import (
+    SIGNALS_DISCOVERED,
+    WORKFLOW_STARTED,
+    SignalsDiscovered,
+    SourceRequest,
+    WorkflowStarted,
+    utc_now,
+)
 from bot.app import spot_of
 from bot.digest_question import Spot
 from bot.subscription import Subscription
 from sandbox.guilds import Channel, Guild
 from sandbox.messages import Message
-from tests.bot.scene import Scene, found, text_of, until
+from tests.bot.scene import FakeSource, Scene, found, text_of, until
 from tests.bot.store.digest_store import ADA, plan
 
 HOUR = timedelta(hours=1)
@@ -59,6 +66,25 @@ async def test_an_agent_s_workflow_reaches_every_server_and_nothing_leads_nowher
     await posted(scene.channel)
     await posted(other.first_text_channel())
     assert "response led nowhere" not in caplog.text
+
+
+async def test_a_workflow_may_have_the_sources_looked_at_without_any_digest(
+    scene: Scene, sources: dict[str, FakeSource]
+) -> None:
+    discovered: list[SignalsDiscovered] = []
+
+    async def on_signals_discovered(event: SignalsDiscovered) -> None:
+        discovered.append(event)
+
+    scene.parts.bus.subscribe(SIGNALS_DISCOVERED, on_signals_discovered)
+    named = (SourceRequest(name="hackernews"),)
+    await scene.parts.bus.emit(
+        WORKFLOW_STARTED, WorkflowStarted(auto_discovery=True, digests=False, sources=named, query="rust")
+    )
+    await until(lambda: discovered)
+    assert {signal.source for signal in discovered[0].signals} == {"hackernews"}
+    assert [question.query for question in sources["hackernews"].asked] == ["rust"]
+    assert sources["reddit"].asked == []
 
 
 async def test_digests_stop_at_once_where_the_bot_is_removed_and_go_on_when_it_is_back(scene: Scene) -> None:
