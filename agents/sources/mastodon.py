@@ -246,15 +246,15 @@ class Mastodon:
         if title is None or page is None or status.created_at.tzinfo is None:
             return None
         link = canonical(status.card.url) if status.card and status.card.url else None
-        names, server = _names(status), domain(page)
+        names = _names(status)
         return Signal(
             id=f"{NAME}:{self._host}/{status.id}",
             source=NAME,
             title=title,
             url=link or page,
             discussion_url=page if link and link != page else None,
-            origin=next((f"#{tag}" for tag in place.tags if tag in names), server),
-            author=_author(status.account.acct, server),
+            origin=next((f"#{tag}" for tag in place.tags if tag in names), None),
+            author=_author(status.account.acct, domain(page)),
             excerpt=rest,
             timestamp=status.created_at,
             engagement=Engagement(
@@ -290,7 +290,7 @@ def _note(place: _Place, question: Question) -> str:
     """What the tags were, where nobody asked for tags."""
     if not place.tags or "tag" in question.options:
         return ""
-    return f"Mastodon is read by tag: {', '.join(f'#{tag}' for tag in place.tags)}."
+    return f"Read by tag: {', '.join(f'#{tag}' for tag in place.tags)}."
 
 
 def _bears_the_query(names: Sequence[str], place: _Place, question: Question) -> bool:
@@ -312,8 +312,13 @@ def _title(status: _Status, text: str) -> tuple[str | None, str | None]:
     """Title and excerpt. What stands below a warning is not shown: the warning is."""
     if warning := plain(status.spoiler_text, 300):
         return warning, None
-    first, rest = headline(_BARE_ADDRESS.sub("", text) or text)
+    lines = [line for line in _BARE_ADDRESS.sub("", text).splitlines() if not _is_of_tags(line)]
+    first, rest = headline("\n".join(lines) or text)
     return plain(first, 300), excerpt(rest)
+
+
+def _is_of_tags(line: str) -> bool:
+    return all(word.startswith("#") for word in line.split())
 
 
 def _author(acct: str, server: str) -> str | None:

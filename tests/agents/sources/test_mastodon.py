@@ -129,7 +129,7 @@ async def test_words_are_looked_for_as_tags(query: str, tags: Sequence[str]) -> 
     first, *others = tags
     more = "&".join(f"any%5B%5D={tag}" for tag in others)
     assert fetch.sent[0].url == f"{SERVER}/api/v1/timelines/tag/{first}{'?' if more else ''}{more}"
-    assert scan.note == f"Mastodon is read by tag: {', '.join(f'#{tag}' for tag in tags)}."
+    assert scan.note == f"Read by tag: {', '.join(f'#{tag}' for tag in tags)}."
 
 
 async def test_every_word_must_stand_in_the_post_or_among_its_tags() -> None:
@@ -154,7 +154,7 @@ async def test_a_post_becomes_a_signal_about_the_page_that_it_points_to() -> Non
     assert signal.excerpt == "More & more #python"
     assert signal.url == "https://site.example/1"
     assert signal.discussion_url == f"{SERVER}/@Gargron/1"
-    assert signal.origin == "mastodon.social"
+    assert signal.origin is None
     assert signal.author == "@Gargron@mastodon.social"
     assert signal.timestamp == NOW - timedelta(hours=2)
     engagement = signal.engagement
@@ -170,8 +170,23 @@ async def test_its_place_is_the_tag_that_was_asked_for() -> None:
 async def test_people_of_other_servers_are_named_with_theirs() -> None:
     there = "https://chaos.social/@kern/1"
     signal = await only_signal(account={"acct": "kern@chaos.social"}, url=there, card=None)
-    assert (signal.author, signal.origin) == ("@kern@chaos.social", "chaos.social")
+    assert signal.author == "@kern@chaos.social"
     assert (signal.url, signal.discussion_url) == (there, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "title", "excerpt"),
+    [
+        ("<p>Read this #now please</p><p>#rust #go</p>", "Read this #now please", None),
+        ("<p>#rust #go</p>", "#rust #go", None),
+        ("<p>https://site.example/x</p>", "https://site.example/x", None),
+        ("<p>One line<br>and another</p>", "One line and another", None),
+        ("<p>A line that speaks for itself<br />and another</p>", "A line that speaks for itself", "and another"),
+    ],
+)
+async def test_lines_of_tags_and_bare_addresses_are_no_text(content: str, title: str, excerpt: str | None) -> None:
+    signal = await only_signal(content=content)
+    assert (signal.title, signal.excerpt) == (title, excerpt)
 
 
 async def test_a_warning_stands_for_what_is_below_it() -> None:
@@ -232,7 +247,7 @@ async def test_a_timeline_without_an_end_is_read_up_to_a_cap_and_says_so() -> No
     scan = await read(fetch, "python")
     assert len(fetch.sent) == 3
     assert len(scan.signals) == 120
-    assert scan.note == "Mastodon is read by tag: #python. Read the newest 120 posts; there are more."
+    assert scan.note == "Read by tag: #python. Read the newest 120 posts; there are more."
 
 
 async def test_what_trends_is_one_page() -> None:
