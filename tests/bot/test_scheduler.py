@@ -50,6 +50,8 @@ class Stores:
         self.gate: asyncio.Event | None = None
         """While it is closed, ``accept_due`` waits before it looks at anything."""
         self.asked = 0
+        self.tried = 0
+        """How often ``accept_due`` was called."""
 
     def add(self, schedule: Schedule, due_at: datetime, state: State = State.ACTIVE) -> str:
         name = f"{len(self.subscriptions):016x}"
@@ -106,6 +108,7 @@ class Stores:
     async def accept_due(
         self, event: WorkflowStarted, due: Mapping[str, datetime | None], now: datetime, owner: str
     ) -> Accepted | None:
+        self.tried += 1
         if self.gate is not None:
             await self.gate.wait()
         self._fail()
@@ -333,6 +336,7 @@ async def test_one_that_died_with_the_lease_is_replaced_when_it_ends(
     async with Scheduler(stores, stores, bus.emit, clock=clock):
         await clock.passes(LEASE.total_seconds() + OTHERS_S)
     (at,) = stores.starts(name)
+    assert stores.tried == 1
     assert LEASE <= at - noon <= LEASE + timedelta(seconds=OTHERS_S)
 
 
