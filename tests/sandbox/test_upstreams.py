@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
-from agents.errors import AccessDenied, RateLimited, SourceError, Unreachable, UpstreamFailed
+from agents.errors import AccessDenied, NotFound, RateLimited, SourceError, Unreachable, UpstreamFailed
 from agents.events import utc_now
 from agents.fetch.addresses import parse_allow
 from agents.fetch.http import HttpFetch
@@ -93,17 +93,15 @@ async def test_a_subreddit_is_honoured() -> None:
         (Fault.CUT, Unreachable),
     ],
 )
-async def test_an_upstream_told_to_fail_fails_alone(
-    fault: Fault,
-    expected: type[SourceError],
-) -> None:
+@pytest.mark.parametrize("name", ["hackernews", "bluesky", "mastodon", "github", "stackexchange"])
+async def test_an_upstream_told_to_fail_fails_alone(name: str, fault: Fault, expected: type[SourceError]) -> None:
     async with demo() as (upstreams, sources, fetch):
-        upstreams.behaviours["hackernews"].fault = fault
+        upstreams.behaviours[name].fault = fault
         with pytest.raises(expected):
-            await ask(sources["hackernews"], fetch)
+            await ask(sources[name], fetch)
         assert (await ask(sources["reddit"], fetch)).signals
-        upstreams.behaviours["hackernews"].fault = Fault.NONE
-        assert (await ask(sources["hackernews"], fetch)).signals
+        upstreams.behaviours[name].fault = Fault.NONE
+        assert (await ask(sources[name], fetch)).signals
 
 
 async def test_a_wrong_key_is_refused() -> None:
@@ -111,6 +109,40 @@ async def test_a_wrong_key_is_refused() -> None:
         reddit = build_sources(settings({**upstreams.env(), "REDDIT_CLIENT_SECRET": "wrong"}))[0]
         with pytest.raises(AccessDenied):
             await ask(reddit, fetch)
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "options", "kind", "words"),
+    [
+        ("github", {"GITHUB_TOKEN": "wrong"}, {}, AccessDenied, "Check GITHUB_TOKEN"),
+        ("github", {}, {"repo": "nobody/nothing"}, NotFound, "no nobody/nothing"),
+        ("stackexchange", {"STACKEXCHANGE_KEY": "wrong"}, {}, AccessDenied, "Check STACKEXCHANGE_KEY"),
+        ("stackexchange", {}, {"site": "nowhere"}, NotFound, "no site “nowhere”"),
+    ],
+)
+async def test_what_a_refusal_says_in_its_body_reaches_people(
+    name: str, variables: dict[str, str], options: dict[str, Any], kind: type[SourceError], words: str
+) -> None:
+    async with demo() as (upstreams, _, fetch):
+        sources = {each.spec.name: each for each in build_sources(settings({**upstreams.env(), **variables}))}
+        with pytest.raises(kind, match=words):
+            await ask(sources[name], fetch, **options)
+
+
+async def test_releases_and_tags_are_found_too() -> None:
+    async with demo() as (_, sources, fetch):
+        releases = await ask(sources["github"], fetch, repo="ojalvo/queuepond", timeframe=Timeframe.MONTH)
+        tagged = await ask(sources["mastodon"], fetch, tag="python+rust", timeframe=Timeframe.WEEK)
+    assert len(releases.signals) == 4
+    assert {signal.origin for signal in tagged.signals} == {"#python", "#rust"}
+
+
+async def test_bluesky_gives_one_page_only_as_at_the_original() -> None:
+    async with SampleUpstreams() as upstreams, aiohttp.ClientSession() as session:
+        url = f"{upstreams.base_url('bluesky')}/xrpc/app.bsky.feed.searchPosts"
+        for params, status in (({"q": "rust"}, 200), ({"q": "rust", "cursor": "100"}, 403), ({}, 400)):
+            async with session.get(url, params=params) as response:
+                assert response.status == status
 
 
 async def test_votes_cannot_be_filtered_as_at_the_original() -> None:
