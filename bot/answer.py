@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from agents.events import SignalsResponse, SourceReport, SourceRequest
 from agents.signal import Frozen, LeftOut, Signal, Timeframe
+from agents.urls import identity
 from bot.recent import Recent
 
 _ID_BYTES = 10
@@ -63,6 +64,18 @@ class Answer:
             created_at=response.occurred_at,
             left_out=response.left_out,
         )
+
+    def account_of(self, link: str) -> "int | LeftOut | None":
+        """What became of what a link leads to: its place among the signals, why it is not there, or None: not seen.
+
+        A link leads to a signal if it is the same page as its own, its discussion, or another place of its story.
+        """
+        page = identity(link)
+        for place, signal in enumerate(self.signals):
+            pages = (signal.url, signal.discussion_url, *(also.url for also in signal.also_in))
+            if any(identity(url) == page for url in pages if url):
+                return place
+        return next((left for left in self.left_out if identity(left.url) == page), None)
 
 
 def answer_id(

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +21,14 @@ from agents.bus import EventBus
 from agents.bus.memory import MemoryBus
 from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE, WORKFLOW_FINISHED
 from agents.feeds import LooksAtFeeds
+from agents.ranking.telling import standing_out, telling_words
 from agents.scout import SCOUT_CONFIG, SignalsScout
 from bot.admission import Admission
 from bot.asking import Asking, Origin
 from bot.cards.answer import AnswerCards
 from bot.cards.card import Card
 from bot.cards.digest import smaller
+from bot.cards.trends import Word
 from bot.client import SignalsBot
 from bot.clock import SystemClock
 from bot.cogs.access import AccessCog
@@ -38,9 +40,12 @@ from bot.cogs.feeds import FeedsCog
 from bot.cogs.guilds import GuildsCog
 from bot.cogs.help import HelpCog
 from bot.cogs.privacy import PrivacyCog
+from bot.cogs.related import RelatedCog
 from bot.cogs.setup import SetupCog, SetupForm
 from bot.cogs.signals import SignalsCog
 from bot.cogs.starting import Starting
+from bot.cogs.trends import TrendsCog
+from bot.cogs.why import WhyCog
 from bot.cogs.workflow import WorkflowCog
 from bot.configuring import Configuring
 from bot.delivery.access import ClientAccess
@@ -202,6 +207,9 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(SignalsCog(bot, asking, parts.session))
     await bot.add_cog(ButtonsCog(bot, asking, parts.answers, parts.cards, parts.session))
     await bot.add_cog(HelpCog(bot, asking))
+    await bot.add_cog(WhyCog(bot, parts.answers, asking.settings_of, titles, parts.session))
+    await bot.add_cog(TrendsCog(asking, _words_of, parts.session))
+    await bot.add_cog(RelatedCog(bot, asking, telling_words, parts.session))
     configuring = Configuring(parts.guilds, operator_of(parts), post)
     feeds = ServerFeeds(configuring, parts.feeds, parts.admission)
     await bot.add_cog(ConfigCog(configuring, feeds, parts.session))
@@ -209,6 +217,10 @@ async def load_cogs(bot: commands.Bot | commands.AutoShardedBot, parts: Parts) -
     await bot.add_cog(PrivacyCog(configuring, parts.answers, parts.admission, parts.session))
     await bot.add_cog(GuildsCog(bot, parts.guilds))
     await _load_digest_cogs(bot, parts, configuring)
+
+
+def _words_of(recent: Sequence[str], before: Sequence[str], most: int) -> tuple[Word, ...]:
+    return tuple(Word(one.word, one.titles, one.before) for one in standing_out(recent, before, most))
 
 
 async def _load_digest_cogs(

@@ -1,11 +1,13 @@
 """What every way of asking has in common: check, be admitted, acknowledge, publish, be answered."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.errors import InvalidOption, NotConfigured, UnknownSource, UsageError
-from agents.events import Filters, Requester, SignalsRequested, SourceRequest, utc_now
+from agents.events import Filters, Requester, SignalsRequested, SignalsResponse, SourceRequest, utc_now
 from agents.signal import Timeframe
 from agents.source import SourceSpec
 from bot.admission import Admission, Refusal
@@ -151,6 +153,37 @@ class Asking:
 
         Raises ``NotHere`` and ``NotNow`` before anything was acknowledged, so that the refusal can be private.
         """
+        async with self._admitted(question, origin, settings, acknowledge) as place:
+            request = self._request(question, origin, settings)
+            await self._delivery.answer(
+                request, question, origin.tenant, origin.user_id, place, self._answer_timeout_s
+            )
+
+    async def collect(
+        self, questions: Sequence[Question], origin: Origin, settings: GuildSettings, acknowledge: Acknowledge
+    ) -> list[SignalsResponse]:
+        """As ``ask``, for several questions at once and one answer; the caller shows what came of them.
+
+        The place that is acknowledged shows the progress of the first. Raises ``TimeoutError`` besides.
+        """
+        async with self._admitted(questions[0], origin, settings, acknowledge) as place, asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(
+                    self._delivery.respond(
+                        self._request(question, origin, settings),
+                        question,
+                        place if number == 0 else None,
+                        self._answer_timeout_s,
+                    )
+                )
+                for number, question in enumerate(questions)
+            ]
+        return [task.result() for task in asked]
+
+    @asynccontextmanager
+    async def _admitted(
+        self, question: Question, origin: Origin, settings: GuildSettings, acknowledge: Acknowledge
+    ) -> AsyncIterator[Place]:
         if settings.ask_channel_ids and not set(origin.channel_ids) & set(settings.ask_channel_ids):
             raise NotHere(settings.ask_channel_ids)
         ticket = self._admission.ask(
@@ -161,10 +194,7 @@ class Asking:
         try:
             place = await acknowledge(question, settings.private_answers)
             await ticket.turn()
-            request = self._request(question, origin, settings)
-            await self._delivery.answer(
-                request, question, origin.tenant, origin.user_id, place, self._answer_timeout_s
-            )
+            yield place
         finally:
             ticket.release()
 

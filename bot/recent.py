@@ -1,7 +1,7 @@
 """A bounded mapping that forgets what was not used for longest."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -31,6 +31,10 @@ class Recent(Generic[K, V]):
         self._values.move_to_end(key)
         if len(self._values) > self._size:
             self._values.popitem(last=False)
+
+    def newest(self) -> Iterator[V]:
+        """All values, the one used last first."""
+        return reversed(self._values.values())
 
     def forget(self, key: K) -> None:
         """Drop a value, if it is there."""

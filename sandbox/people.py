@@ -25,6 +25,10 @@ from sandbox.lines import (
 from sandbox.messages import Message
 
 
+ON_MESSAGES = 3
+"""The type of commands that stand in a message's menu."""
+
+
 class NotClickable(LookupError):
     """The message has no such component, or nobody could press it; the message says which there are."""
 
@@ -39,12 +43,12 @@ class People:
 
     def type_command(self, user: User, channel: Channel, line: str) -> Exchange:
         """Send the typed command; CommandSyntaxError where Discord's client would not let the user."""
-        typed = read_line(line, self.findable(user, channel), self._resolver(channel))
+        typed = read_line(line, self._typeable(user, channel), self._resolver(channel))
         return self._send_typed(user, channel, typed, InteractionKind.COMMAND, line)
 
     def autocomplete(self, user: User, channel: Channel, line: str) -> Exchange:
         """Ask for suggestions for the last option of a line that is still being typed."""
-        typed = read_line(line, self.findable(user, channel), self._resolver(channel), partial=True)
+        typed = read_line(line, self._typeable(user, channel), self._resolver(channel), partial=True)
         return self._send_typed(user, channel, typed, InteractionKind.AUTOCOMPLETE, line)
 
     def use_command(
@@ -103,6 +107,24 @@ class People:
         data = {"id": command_id, "name": name, "type": 1, "options": options}
         return self._send(user, channel, kind, data, line=f"/{name_path.removeprefix('/')}", **overrides)
 
+    def use_on_message(self, user: User, message: Message, command_id: str) -> Exchange:
+        """Choose a command of a message's menu. Raises CommandSyntaxError where the user does not find it."""
+        channel = message.channel
+        found = self.findable(user, channel)
+        command = next((one for one in found if one["id"] == command_id and one.get("type", 1) == ON_MESSAGES), None)
+        if command is None:
+            raise CommandSyntaxError(f"{user.name} finds no such command on messages here")
+        data: JsonObject = {
+            "id": command["id"],
+            "name": command["name"],
+            "type": ON_MESSAGES,
+            "target_id": str(message.id),
+            "resolved": {"messages": {str(message.id): wire.message(message)}},
+        }
+        if "guild_id" in command:
+            data["guild_id"] = command["guild_id"]
+        return self._send(user, channel, InteractionKind.COMMAND, data, line=f"{command['name']} (on a message)")
+
     def findable(self, user: User, channel: Channel) -> list[JsonObject]:
         """Commands that the user finds here: by context, installation, permissions and age.
 
@@ -113,6 +135,9 @@ class People:
             raise CommandSyntaxError(f"{user.name} may not use commands in #{channel.name}")
         found = self._backend.commands.visible(channel.guild_id)
         return [command for command in found if self._finds(command, user, channel, granted)]
+
+    def _typeable(self, user: User, channel: Channel) -> list[JsonObject]:
+        return [command for command in self.findable(user, channel) if command.get("type", 1) != ON_MESSAGES]
 
     def _finds(self, command: JsonObject, user: User, channel: Channel, granted: int) -> bool:
         context = self._context(channel)

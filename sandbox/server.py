@@ -268,6 +268,10 @@ class LocalDiscord:
         """Send a command whose options were filled in one by one; CommandSyntaxError names the one to blame."""
         return self._people.use_command(user, channel, command_id, options)
 
+    async def use_on_message(self, user: User, message: Message, command_id: str) -> Exchange:
+        """Choose a command of a message's menu; CommandSyntaxError where the user does not find it."""
+        return self._people.use_on_message(user, message, command_id)
+
     async def suggest(
         self, user: User, channel: Channel, command_id: str, options: list[JsonObject], *, timeout_s: float = 3.0
     ) -> list[JsonObject] | None:

@@ -31,8 +31,12 @@ _DIGESTS = (
     "`/setup` makes a digest in four choices: where, what, when. `/digest` has everything else: a preview, a role to "
     "call, a chart, history. `/workflow start` posts all of them now."
 )
+_MORE = (
+    "`query` takes “phrases”, `-without` and `site:example.org`. `/why` with a link: why it is there, or is not. "
+    "`/trends`: a chart, and the words that stand out. In a message's menu: *Why these items*, *Find related*."
+)
 _PRIVACY = "`/privacy show` tells what I keep and for how long; `/privacy delete` deletes it."
-_MOST_SOURCES = 20
+_MOST_SOURCES = 19
 
 
 def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Card:
@@ -41,6 +45,7 @@ def help_card(specs: Sequence[SourceSpec], unavailable: Mapping[str, str]) -> Ca
     closing = [
         Field("What the marks mean", _STATES),
         Field("Buttons", _BUTTONS),
+        Field("More ways to ask", _MORE),
         Field("For admins", _ADMINS),
         Field("Digests, for admins", _DIGESTS),
         Field("Privacy", _PRIVACY),

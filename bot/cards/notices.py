@@ -53,6 +53,16 @@ def foreign_button() -> Card:
     return _notice("This answer belongs elsewhere", "It was given in another server. Ask here with `/signals`.")
 
 
+def nothing_to_search() -> Card:
+    """A message has no words that say what it is about."""
+    return _notice("Nothing to search for", "This message has no telling words. Type yours: `/signals all query:`")
+
+
+def no_answer() -> Card:
+    """A message's menu was used on something else than an answer of the bot's."""
+    return _notice("Not an answer of mine", "Choose this on a message in which I show signals or a digest.")
+
+
 def expired(answer_id: str | None) -> Card:
     """An answer that is no longer kept; with the id of one whose question still is, it can be asked again."""
     title = "This answer is no longer kept"

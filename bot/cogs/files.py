@@ -32,11 +32,17 @@ async def download(file: discord.Attachment, most_bytes: int) -> bytes:
         raise UploadRefused("The file could not be fetched from Discord. Upload it again.") from error
 
 
-async def show_file(interaction: discord.Interaction, card: Card, name: str, body: bytes) -> None:
-    """Put a file and the card that goes with it in the place of “is thinking…”. Raises one of ``PLACE_FAULTS``."""
+async def show_file(
+    interaction: discord.Interaction, card: Card, name: str, body: bytes, *, alt: str | None = None
+) -> None:
+    """Put a file and the card that goes with it in the place of “is thinking…”. Raises one of ``PLACE_FAULTS``.
+
+    ``alt``: what a picture shows, in words.
+    """
     async with asyncio.timeout(EDIT_TIMEOUT_S):
         await interaction.edit_original_response(
-            **as_discord(card, editing=True), attachments=[discord.File(io.BytesIO(body), filename=name)]
+            **as_discord(card, editing=True),
+            attachments=[discord.File(io.BytesIO(body), filename=name, description=alt)],
         )
 
 

@@ -98,20 +98,26 @@ class AnswerDelivery:
         place: Place,
         wait_s: float,
     ) -> None:
-        """Publish the request and edit ``place`` until it shows the answer, within ``wait_s`` and a grace.
+        """Publish the request and edit ``place`` until it shows the answer; see ``respond``."""
+        response = await self.respond(request, question, place, wait_s)
+        await place.edit(self._card(response, question, tenant, owner_id))
+
+    async def respond(
+        self, request: SignalsRequested, question: Question, place: Place | None, wait_s: float
+    ) -> SignalsResponse:
+        """Publish the request, show progress in ``place``, if any, and return the response.
 
         ``question`` is what the person asked, which the request puts with all that is settled elsewhere.
-        Raises ``TimeoutError`` when no response comes; the caller tells the person.
+        Raises ``TimeoutError`` when no response comes within ``wait_s`` and a grace; the caller tells the person.
         """
         pending = _Pending(asyncio.get_running_loop().create_future())
         self._pending[request.request_id] = pending
         try:
             async with asyncio.timeout(wait_s + GRACE_S):
                 await self._publish(SIGNALS_REQUESTED, request)
-                response = await self._response(pending, question, place)
+                return await (pending.response if place is None else self._response(pending, question, place))
         finally:
             del self._pending[request.request_id]
-        await place.edit(self._card(response, question, tenant, owner_id))
 
     async def _response(self, pending: _Pending, question: Question, place: Place) -> SignalsResponse:
         """Wait for the response; meanwhile show progress whenever there is news and a second has passed."""

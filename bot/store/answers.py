@@ -128,7 +128,9 @@ class AnswerStore:
 
     async def keep(self, answers: Sequence[Answer]) -> None:
         """Write these now, and remember them; for what must not be shown before it is kept. Raises ``StoreError``."""
-        rows = await asyncio.to_thread(lambda: [_row(answer) for answer in answers])
+        rows = await asyncio.to_thread(
+            lambda: [row for answer in answers if (row := self._encode(answer)) is not None]
+        )
         await self._line.do(_keep_all, rows)
         self.counts.written += len(rows)
         for answer in answers:
@@ -138,6 +140,24 @@ class AnswerStore:
         """The answer; ``Expired`` after 7 days; None when unknown, after 90 days, or when the database fails."""
         answer = self._recent.get(answer_id) or self._waiting.get(answer_id)
         return await self._read(answer_id) if answer is None else self._aged(answer)
+
+    async def newest(self, tenant: str, limit: int) -> tuple[Answer, ...]:
+        """A tenant's answers, newest first; of a user's own, and where the database fails, those in memory."""
+        known = {answer.id: answer for answer in self._recent.newest() if answer.tenant == tenant}
+        if tenant.isdecimal():
+            query = select(ANSWERS).where(ANSWERS.c.tenant == tenant, ANSWERS.c.body.is_not(None))
+            query = query.order_by(ANSWERS.c.created_at.desc()).limit(limit)
+            try:
+                async with self._database.reading(self._read_timeout_s) as connection:
+                    rows = (await connection.execute(query)).mappings().all()
+                stored = [answer for answer in map(_readable, rows) if answer is not None]
+            except StoreError as error:
+                self.counts.read_failures += 1
+                self._log.warning("answers could not be read", error=_first_line(error))
+                stored = []
+            known = {**{answer.id: answer for answer in stored}, **known}
+        found = [answer for answer in known.values() if isinstance(self._aged(answer), Answer)]
+        return tuple(sorted(found, key=lambda answer: answer.created_at, reverse=True)[:limit])
 
     async def close(self) -> None:
         """Write what waits, for at most ``close_timeout_s``. Closing twice is harmless."""
@@ -307,6 +327,15 @@ def _stored(row: RowMapping) -> Answer | Expired:
         left_out=body.left_out,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
     )
+
+
+def _readable(row: RowMapping) -> Answer | None:
+    """None for a row that another version wrote in another form."""
+    try:
+        stored = _stored(row)
+    except ValueError:
+        return None
+    return stored if isinstance(stored, Answer) else None
 
 
 def _own(tenant: str, rows: Iterable[RowMapping]) -> list[str]:
