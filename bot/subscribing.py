@@ -15,7 +15,7 @@ from bot.schedule import first_due
 from bot.store.outbox import Origin, Outbox
 from bot.store.subscriptions import NameTaken, SubscriptionOvertaken, Subscriptions, TooMany
 from bot.subscription import LONGEST_NAME, MOST_SUBSCRIPTIONS, Plan, Schedule, State, Subscription, changed
-from bot.typed_plan import TypedPlan, apply
+from bot.typed_plan import TypedPlan, apply, sources
 from bot.workflows import Emit, start
 
 _OVERTAKEN = (
@@ -54,7 +54,7 @@ class Subscribing:
     ) -> None:
         self.specs = specs
         self.titles = {name: spec.title for name, spec in specs.items()}
-        self.unavailable = unavailable
+        self._unavailable = unavailable
         self._configuring = configuring
         self._subscriptions = subscriptions
         self._outbox = outbox
@@ -65,6 +65,19 @@ class Subscribing:
     def names(self, admin: Admin) -> Names:
         """What sources and tags are called."""
         return Names(self.titles, targets.tag_names(admin.guild))
+
+    def unavailable(self, admin: Admin) -> Mapping[str, str]:
+        """Why sources cannot be asked in a server, by name: the operator or its admins have them off."""
+        on = admin.settings.sources_on(tuple(self.specs))
+        off = "{} is switched off in this server. Switch it on with /config set sources, or leave it out."
+        return {name: off.format(title) for name, title in self.titles.items() if name not in on} | dict(
+            self._unavailable
+        )
+
+    def on(self, admin: Admin) -> Mapping[str, SourceSpec]:
+        """The sources that can be asked in a server."""
+        off = self.unavailable(admin)
+        return {name: spec for name, spec in self.specs.items() if name not in off}
 
     async def all_of(self, admin: Admin) -> tuple[Subscription, ...]:
         """The server's, in the order in which they were made."""
@@ -86,7 +99,7 @@ class Subscribing:
         assert typed.channel_id is not None
         schedule = Schedule(timezone=admin.settings.time_zone)
         empty = Plan(name="-", channel_id=typed.channel_id, schedule=schedule)
-        plan = apply(typed, empty, self.specs, self.unavailable)
+        plan = apply(typed, empty, self.specs, self.unavailable(admin))
         if typed.name is None:
             plan = changed(plan, {"name": free_name(plan, await self.all_of(admin), self.titles)})
         self._check(admin, plan)
@@ -101,7 +114,7 @@ class Subscribing:
 
     async def edit(self, admin: Admin, before: Subscription, typed: TypedPlan) -> Kept:
         """Change one; one that was suspended goes on when nothing is lacking any more."""
-        plan = apply(typed, before.plan, self.specs, self.unavailable)
+        plan = apply(typed, before.plan, self.specs, self.unavailable(admin))
         hints = targets.warnings(admin.guild, plan)
         if plan == before.plan and before.state is not State.SUSPENDED:
             return Kept(before, hints)
@@ -143,12 +156,11 @@ class Subscribing:
             self._outbox, self._emit, event, Origin.COMMAND, name=name[:LONGEST_NAME], guild_id=admin.guild.id
         )
 
-    def sources(self, typed: str | None) -> tuple[SourceRequest, ...]:
+    def sources(self, admin: Admin, typed: str | None) -> tuple[SourceRequest, ...]:
         """Sources that somebody typed; empty: all that are on."""
         if typed is None:
             return ()
-        empty = Plan(name="-", channel_id=1)
-        return apply(TypedPlan(sources=typed), empty, self.specs, self.unavailable).sources
+        return sources(typed, self.specs, self.unavailable(admin))
 
     def problems(self, admin: Admin, plan: Plan) -> tuple[str, ...]:
         """Why a digest could not be posted as planned, in sentences that name the fix."""

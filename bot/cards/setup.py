@@ -99,7 +99,8 @@ def setup_card(
                disabled=chosen.channel_id is None),
         Button("Another time zone", control("typezone"), emoji="🌍"),
     )  # fmt: skip
-    return Card(_embed(chosen, titles, problems), (buttons,), selects)
+    usable = tuple(select for select in selects if select.kind is not SelectKind.TEXT or select.choices)
+    return Card(_embed(chosen, titles, problems), (buttons,), usable)
 
 
 def _embed(chosen: Chosen, titles: Mapping[str, str], problems: Sequence[str]) -> Embed:

@@ -381,7 +381,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     async def suggest_sources(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Sources, after those that were typed already."""
         admin = await self._may(interaction)
-        return [] if admin is None else suggestions.sources(self._subscribing.specs, typed)
+        return [] if admin is None else suggestions.sources(self._subscribing.on(admin), typed)
 
     @add.autocomplete("timezone")
     @edit.autocomplete("timezone")

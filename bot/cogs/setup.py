@@ -76,8 +76,7 @@ class SetupForm:
         await self._changed(interaction, control, lambda before: replace(before, channel_id=channel_id))
 
     async def _sources(self, interaction: discord.Interaction, control: PlanControl) -> None:
-        known = self._known()
-        chosen = tuple(name for name in known if name in forms.chosen(interaction))
+        chosen = tuple(name for name in self._subscribing.specs if name in forms.chosen(interaction))
         await self._changed(interaction, control, lambda before: replace(before, sources=chosen))
 
     async def _time(self, interaction: discord.Interaction, control: PlanControl) -> None:
@@ -104,7 +103,7 @@ class SetupForm:
         """Opens a form."""
 
         async def ask(admin: Admin) -> None:
-            before = self._read(control)
+            before = self._read(admin, control)
             await forms.open_form(
                 interaction,
                 str(PlanControl("putzone", admin.guild.id, control.detail)),
@@ -122,7 +121,7 @@ class SetupForm:
         self, interaction: discord.Interaction, control: PlanControl, change: Callable[[Chosen], Chosen]
     ) -> None:
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(self._card(admin, change(self._read(control))))
+            await place.edit(self._card(admin, change(self._read(admin, control))))
 
         await self._admins.press(interaction, control, answer)
 
@@ -133,7 +132,7 @@ class SetupForm:
         async def answer(admin: Admin, place: Place) -> None:
             if self._making.get(message_id):
                 return
-            chosen = self._read(control)
+            chosen = self._read(admin, control)
             self._starting.admit(admin)
             self._making.put(message_id, True)
             try:
@@ -150,20 +149,16 @@ class SetupForm:
 
         await self._admins.press(interaction, control, answer)
 
-    def _read(self, control: PlanControl) -> Chosen:
-        chosen = cards.read(control.detail, self._known())
+    def _read(self, admin: Admin, control: PlanControl) -> Chosen:
+        chosen = cards.read(control.detail, tuple(self._subscribing.on(admin)))
         if chosen is None:
             raise InvalidOption("setup", "This card is of another version. Use /setup again.")
         return chosen
 
-    def _known(self) -> tuple[str, ...]:
-        """The sources that are offered."""
-        return tuple(name for name in self._subscribing.specs if name not in self._subscribing.unavailable)
-
     def _card(self, admin: Admin, chosen: Chosen, problems: Sequence[str] = ()) -> Card:
         if chosen.channel_id is not None and not problems:
             problems = self._subscribing.problems(admin, Plan(name="-", channel_id=chosen.channel_id))
-        titles = {name: self._subscribing.titles[name] for name in self._known()}
+        titles = {name: spec.title for name, spec in self._subscribing.on(admin).items()}
         return cards.setup_card(chosen, titles, admin.guild.id, admin.settings.time_zone, self._now(), problems)
 
 

@@ -61,7 +61,9 @@ class WorkflowCog(commands.GroupCog, name="workflow", description="All digests o
             if len(words) > LONGEST_QUERY:
                 raise InvalidOption("query", f"query takes at most {LONGEST_QUERY} characters.")
             event = WorkflowStarted(
-                sources=self._subscribing.sources(sources), query=words or None, guild_ids=(str(admin.guild.id),)
+                sources=self._subscribing.sources(admin, sources),
+                query=words or None,
+                guild_ids=(str(admin.guild.id),),
             )
             self._starting.admit(admin)
             await self._starting.all_of(admin, event, place, " ".join((name or "").split()))
@@ -82,7 +84,7 @@ class WorkflowCog(commands.GroupCog, name="workflow", description="All digests o
     async def suggest_sources(self, interaction: discord.Interaction, typed: str) -> suggestions.Choices:
         """Sources, after those that were typed already."""
         try:
-            await self._configuring.admit(interaction)
+            admin = await self._configuring.admit(interaction)
         except MayNotConfigure:
             return []
-        return suggestions.sources(self._subscribing.specs, typed)
+        return suggestions.sources(self._subscribing.on(admin), typed)

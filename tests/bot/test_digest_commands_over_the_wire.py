@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from agents.errors import NotFound
+from agents.source import Scan
 from bot.guild_settings import DEFAULTS
 from bot.store.errors import NotSaved, SaveUnknown
 from bot.subscription import Grouping, State
@@ -355,6 +356,31 @@ async def test_a_preview_shows_what_would_come_and_marks_nothing_as_seen(town: T
     assert "12 new" in plain(again)
     assert town.posts() == []
     assert await town.runs() == ()
+
+
+async def test_a_long_preview_is_private_in_all_its_messages(town: Town, sources: dict[str, FakeSource]) -> None:
+    for name in ("reddit", "hackernews"):
+        sources[name].outcome = Scan(
+            tuple(
+                one.model_copy(update={"url": f"{one.url}/{'x' * 180}", "title": f"{one.title} {'*' * 90}"})
+                for one in found(12, name).signals
+            )
+        )
+    await made(town, "sources:reddit, hackernews limit:25")
+    exchange = await town.scene.type("/digest preview digest:News", town.admin)
+    first = await town.ended(exchange)
+    assert "News · 1/" in plain(first)
+    await until(lambda: len(exchange.messages) > 1)
+    assert all(message.ephemeral for message in exchange.messages)
+    assert town.posts() == []
+
+
+async def test_a_preview_says_when_no_source_answered(town: Town, sources: dict[str, FakeSource]) -> None:
+    sources["reddit"].outcome = NotFound("Reddit is away.", status=404)
+    await made(town, "sources:reddit")
+    said = await town.say("/digest preview digest:News")
+    assert "nobody knows what is new" in said
+    assert "Reddit is away." in said
 
 
 async def test_a_preview_of_nothing_says_so(town: Town, sources: dict[str, FakeSource]) -> None:

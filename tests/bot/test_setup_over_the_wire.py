@@ -104,6 +104,19 @@ async def test_a_first_digest_without_news_is_made_all_the_same(town: Town, sour
     assert len(await town.subscriptions()) == 1
 
 
+async def test_what_the_server_has_switched_off_is_not_offered_and_refused_where_it_is_typed(town: Town) -> None:
+    await town.say("/config set setting:sources value:reddit")
+    card = await town.message("/setup")
+    (menu,) = [
+        item for row in card.components for item in row["components"] if "sources" in item.get("placeholder", "")
+    ]
+    assert [option["value"] for option in menu["options"]] == ["reddit"]
+    said = await town.say("/digest add channel:general sources:news")
+    assert "News is switched off in this server. Switch it on with /config set sources" in said
+    choices = await town.local.autocomplete(town.admin, town.scene.channel, "/digest add channel:general sources:")
+    assert not any("news" in choice["value"] for choice in choices)
+
+
 async def test_two_presses_make_one_digest(town: Town) -> None:
     card = await town.message("/setup")
     await choose(town, card, "Where", str(town.scene.channel.id))

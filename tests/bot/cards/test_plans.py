@@ -265,6 +265,12 @@ def test_the_setup_card_stays_within_the_limits(
     assert values[:2] == list(dict.fromkeys((zone, "Asia/Kathmandu")))[:2] or zone == "Asia/Kathmandu"
 
 
+def test_where_no_source_is_on_there_is_no_menu_of_them() -> None:
+    card = setup.setup_card(Chosen(1, (), "h", "UTC"), {}, 1, "UTC", samples.NOON, ())
+    assert violations(card.payload()) == []
+    assert len(card.selects) == 3
+
+
 def test_nothing_is_made_before_a_channel_is_chosen() -> None:
     def make(channel_id: int | None) -> bool:
         card = setup.setup_card(Chosen(channel_id, (), "h", "UTC"), {"news": "News"}, 1, "UTC", samples.NOON, ())
