@@ -24,7 +24,6 @@ from sandbox.lines import (
 )
 from sandbox.messages import Message
 
-
 ON_MESSAGES = 3
 """The type of commands that stand in a message's menu."""
 
