@@ -201,7 +201,8 @@ class Digests:
 
     def _look_again_s(self) -> float:
         now = self._clock.monotonic()
-        return max(0.0, min([LOOK_S, *(later.at - now for later in self._later.values())]))
+        waits = (later.at - now for run_id, later in self._later.items() if run_id not in self._under_way)
+        return max(0.0, min((LOOK_S, *waits)))
 
     async def _finish(self) -> None:
         while True:

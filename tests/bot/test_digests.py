@@ -490,7 +490,10 @@ async def test_a_preview_without_an_answer_says_so(tmp_path: Path) -> None:
             await scene.digests.preview(await scene.add())
 
 
-async def test_who_stops_waiting_for_a_preview_costs_others_nothing(scene: DigestScene) -> None:
+async def test_who_stops_waiting_for_a_preview_costs_others_nothing(
+    scene: DigestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest_asking, "KEEP_S", 1e9)
     one, other = await scene.add("One"), await scene.add("Other")
     scene.agents.gate.clear()
     impatient, patient = (asyncio.create_task(scene.digests.preview(each)) for each in (one, other))
