@@ -52,7 +52,7 @@ def _problems(guild: discord.Guild, plan: Plan) -> Iterator[str]:
         return
     channel = guild.get_channel_or_thread(plan.channel_id)
     if channel is None:
-        yield "There is no such channel here, or I lack View Channel in it. Give it to me, or choose another channel."
+        yield "I find no such channel: it is gone, archived, or I lack View Channel. Mend that, or choose another."
         return
     if not isinstance(channel, Target) or _is_media(channel):
         yield f"#{channel.name} takes no digests; choose a text or announcement channel, a thread or a forum."
