@@ -28,6 +28,8 @@ _CHANNEL_CODES = frozenset(
 """The channel is the reason, whatever is posted there."""
 _UNKNOWN_TAG = 10087
 """A post without the tag can still be made."""
+_NETWORK = 40333
+"""An "internal network error", though its status is 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def of_reply(reply: Reply) -> Outcome:
         return NotSent(f"sent elsewhere (status {reply.status})")
     if reply.status >= 500 or reply.status == 408:
         return Unknown(f"status {reply.status}")
-    if reply.body is None and reply.status != 413:
+    if (reply.body is None and reply.status != 413) or reply.code == _NETWORK:
         return NotSent(f"status {reply.status}")  # from something in between; Discord's refusals are JSON
     if reply.code in _CHANNEL_CODES or (reply.status in {403, 404} and reply.code != _UNKNOWN_TAG):
         return Refused(reply.code)

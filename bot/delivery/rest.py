@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import aiohttp
+import discord
 import orjson
 
 from agents import __version__
@@ -77,7 +78,7 @@ class DiscordRest:
         self._api_url = api_url
         self._headers = {
             "Authorization": f"Bot {token}",
-            "User-Agent": f"DiscordBot (signals-scout, {__version__})",
+            "User-Agent": f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) SignalsScout/{__version__}",
         }
         self._session: aiohttp.ClientSession | None = None
 

@@ -80,5 +80,6 @@ def test_the_rest() -> None:
     assert of_reply(reply(413)) == Unfit(0)
     assert isinstance(of_reply(reply(403)), NotSent), "a page of something in between, not Discord's word"
     assert isinstance(of_reply(reply(302)), NotSent)
+    assert isinstance(of_reply(refusal(403, 40333)), NotSent)
     assert of_error(NoReply("x")) == Unknown("x")
     assert of_error(NotReached("x")) == NotSent("x")
