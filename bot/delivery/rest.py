@@ -76,10 +76,8 @@ class DiscordRest:
 
     def __init__(self, api_url: str, token: str) -> None:
         self._api_url = api_url
-        self._headers = {
-            "Authorization": f"Bot {token}",
-            "User-Agent": f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) SignalsScout/{__version__}",
-        }
+        client = f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__})"
+        self._headers = {"Authorization": f"Bot {token}", "User-Agent": f"{client} SignalsScout/{__version__}"}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
