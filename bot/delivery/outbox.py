@@ -77,6 +77,7 @@ class OutboxSender:
         self._busy: set[int] = set()
         self._open: dict[asyncio.Task[None], frozenset[tuple[int, int]]] = {}
         self._swept_at = -SWEEP_S
+        self._began = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -112,6 +113,8 @@ class OutboxSender:
         self._woken.set()
         claiming, dispatching, _ = self._tasks
         dispatching.cancel()
+        if not self._began:
+            claiming.cancel()
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.wait((claiming, dispatching))
@@ -124,6 +127,7 @@ class OutboxSender:
 
     async def _run(self) -> None:
         await self._ready()
+        self._began = True
         while not self._posting.stopping.is_set():
             await self._take()
 

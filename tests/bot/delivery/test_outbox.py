@@ -593,6 +593,13 @@ async def test_nothing_is_sent_before_the_client_knows_its_servers(delivery: Del
         await delivery.clock.until(lambda: all_are(delivery, PartState.SENT))
 
 
+async def test_stopping_before_anything_is_known_takes_no_time(delivery: Delivery) -> None:
+    async with delivery.running(ready=asyncio.Event().wait) as sender:
+        await settle()
+        async with asyncio.timeout(0.5):
+            await sender.drain(5.0)
+
+
 async def test_what_is_written_is_sent_soon_also_when_nobody_says_so(delivery: Delivery) -> None:
     async with delivery.running():
         await delivery.clock.passes(60)
