@@ -47,10 +47,12 @@ class World:
         self.admins = HeardAdmins()
         self.pacer = Pacer(SystemClock())
 
-    async def write(self, guilds: int, channels: int, parts: int = 1) -> None:
+    async def write(self, guilds: int, channels: int, parts: int = 1, *, forum: bool = False) -> None:
         """A workflow with a run per channel, written whole."""
         for _ in range(guilds):
-            guild = self.local.add_guild("Test", [f"c{number}" for number in range(channels)])
+            guild = self.local.add_guild("Test", [] if forum else [f"c{number}" for number in range(channels)])
+            if forum:
+                guild.add_channel("forum", "forum")
             for number, channel in enumerate(guild.channels.values()):
                 plan = Plan(name=f"Digest {number}", channel_id=channel.id)
                 await self.subscriptions.add(guild.id, plan, utc_now(), 1)
@@ -70,9 +72,9 @@ class World:
                         subscription_id=subscription.id,
                         guild_id=subscription.guild_id,
                         channel_id=subscription.plan.channel_id,
-                        forum=False,
+                        forum=forum,
                         nonce=nonce,
-                        body=json.dumps(body_of(nonce)),
+                        body=json.dumps({"name": "Digest", "message": body_of(nonce)} if forum else body_of(nonce)),
                         chart=None,
                         seen=(),
                     )
@@ -148,6 +150,31 @@ async def test_through_faults_nothing_is_lost_and_nothing_twice(
 
 
 _SCRIPT = ("kind", "route", "method", "count", "probability", "status")
+
+
+@pytest.mark.parametrize("forum", [False, True])
+async def test_what_nobody_knows_of_is_found_by_reading_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, forum: bool
+) -> None:
+    monkeypatch.setattr("bot.delivery.posting.LAST_REPEAT_S", 0.0)
+    monkeypatch.setattr("bot.delivery.posting.LATE_ARRIVAL_S", 0.1)
+    await world.write(guilds=1, channels=1, forum=forum)
+    guild = world.local.guilds[0]
+    (place,) = guild.channels.values()
+    for number in range(120):  # two pages of others
+        where = guild.add_channel("talk", "thread", parent=place) if forum else place
+        await world.local.say(world.local.add_user(f"u{number}"), where, "hello")
+    world.local.faults.add(Fault("drop_after", "/(messages|threads)$", "POST"))
+    async with world.sender():
+        await world.all_sent()
+    own = [
+        message
+        for channel in guild.channels.values()
+        for message in channel.messages.values()
+        if message.author is world.local.bot_user
+    ]
+    assert len(own) == 1
+    assert sum(request.method == "POST" for request in world.local.requests) == 1
 
 
 async def test_killed_again_and_again_nothing_is_lost_and_nothing_twice(world: World) -> None:
