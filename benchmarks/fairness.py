@@ -1,115 +1,164 @@
-"""One guild floods the bot; another guild's single question must hardly notice.
+"""One guild floods the bot over the gateway; another guild's single question must hardly notice.
 
-Everything behind the client is real: asking, admission with its default bounds, bus, scout, guard, delivery, cards.
-The sources only take time, and every question is another one, so that no cache answers it.
+The bot is ``python -m bot run`` in a process of its own, with its default bounds on people and guilds. The local
+Discord, the upstreams and all who type are in this process, so that the flood's work on this side, which would be
+Discord's, stands on the other core and delays the question too: that is counted against the bot.
 """
 
 import asyncio
-import time
-from contextlib import AsyncExitStack
-from itertools import count
-from typing import Any
+import gc
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count, cycle, product
+from pathlib import Path
 
-from agents.bus.memory import MemoryBus
-from agents.events import SIGNALS_PROGRESS, SIGNALS_RESPONSE
-from agents.fetch.http import HttpFetch
-from agents.resilience.guard import ResilienceConfig, ScanGuard
-from agents.scout import SignalsScout
-from benchmarks.discovery import Slow
 from benchmarks.figure import TIMES, Measured, Ratios, Size
-from bot.admission import Admission
-from bot.answer import Answer, Question
-from bot.asking import Asking, NotNow, Origin
-from bot.cards.answer import AnswerCards
-from bot.cards.card import Card
-from bot.delivery.answers import AnswerDelivery
-from bot.guild_settings import DEFAULTS, Operator
+from benchmarks.two_bots import START_TIMEOUT_S, DidNotWork
+from bot.cards.card import Colour
+from bot.demo_bot import BotProcess
+from sandbox.exchange import Exchange
+from sandbox.guilds import Guild, User
+from sandbox.messages import Message
+from sandbox.server import LocalDiscord
+from sandbox.upstreams import SampleUpstreams
 
 NAME = "fairness"
 LIMIT = 2.0
 FLOOD = 1000
-_PAIRS = {Size.FULL: 11, Size.TINY: 1}
-_AGAIN_S = 0.05
-"""Who is refused asks again after this long, for as long as the flood lasts."""
-
-
-class _Page:
-    """Where an answer is shown; remembers the last card."""
-
-    def __init__(self) -> None:
-        self.shown: list[Card] = []
-
-    async def edit(self, card: Card) -> None:
-        self.shown.append(card)
-
-
-class _Kept:
-    def put(self, answer: Answer) -> None:
-        """Nothing is read back here."""
+LATENCY_S = 0.3
+"""Of each upstream; real ones take as long and longer."""
+ANSWER_TIMEOUT_S = 30.0
+_SOURCES = ("news", "hackernews", "reddit")
+"""In turns: three requests of a question go to one host; two that spend its tokens; one that does."""
+_PAIRS = {Size.FULL: 9, Size.TINY: 1}
+_PEOPLE = {Size.FULL: FLOOD, Size.TINY: 5}
+_INSISTING_S = {Size.FULL: 1.5, Size.TINY: 0.05}
 
 
 async def measure(size: Size) -> list[Measured]:
-    """Guild B's time beside the flood against its time alone, taken in turns."""
-    alone, beside = [], []
-    async with AsyncExitStack() as stack:
-        asking = await _asking(stack)
-        for pair in range(_PAIRS[size]):
-            alone.append(await _question_of_b(asking, pair, "alone"))
-            flood = asyncio.create_task(_flood(asking, pair))
-            await asyncio.sleep(0.1)
-            beside.append(await _question_of_b(asking, pair, "beside"))
-            flood.cancel()
-            await asyncio.wait((flood,))
-    ratios = Ratios(beside, alone)
-    figure = f"guild B's one question while guild A sends {FLOOD:,}, against idle"
-    return [Measured(figure, ratios.median, LIMIT, TIMES, ratios.details(1000, "ms"))]
+    """Guild B's time alone, right behind the flood, and in the midst of it, one after the other."""
+    alone, behind, amid = [], [], []
+    under_way = []
+    async with _running(_PEOPLE[size]) as town:
+        for source in _SOURCES:
+            await town.question(source)  # starts what is started once
+        for _, source in zip(range(_PAIRS[size]), cycle(_SOURCES), strict=False):
+            alone.append(await town.question(source))
+            async with town.flooded(source):
+                behind.append(await town.question(source))
+                await asyncio.sleep(_INSISTING_S[size])
+                under_way.append(len(town.waiting))
+                amid.append(await town.question(source))
+    figures = {
+        f"guild B's one question right behind {FLOOD:,} of guild A, against idle": behind,
+        f"guild B's one question while guild A keeps {FLOOD:,} under way, against idle": amid,
+    }
+    least = f"; at least {min(under_way):,} under way"
+    return [
+        Measured(f"{NAME}: {figure}", (ratios := Ratios(times, alone)).median, LIMIT, TIMES,
+                 ratios.details(1000, "ms") + (least if times is amid else ""))
+        for figure, times in figures.items()
+    ]  # fmt: skip
 
 
-async def _asking(stack: AsyncExitStack) -> Asking:
-    bus, source = MemoryBus(), Slow("slow")
-    fetch = await stack.enter_async_context(HttpFetch(user_agent="benchmark"))
-    scout = SignalsScout(bus, [source], ScanGuard(fetch, ResilienceConfig(), limits={}))
-    await stack.enter_async_context(scout)
-    titles = {source.spec.name: source.spec.title}
-    delivery = AnswerDelivery(bus.emit, AnswerCards(titles), titles, _Kept(), _nowhere)
-    bus.subscribe(SIGNALS_PROGRESS, delivery.on_progress)
-    bus.subscribe(SIGNALS_RESPONSE, delivery.on_response)
-    operator = Operator(sources=titles)
-    return Asking([source.spec], {}, Admission(cooldown_s=0.0), delivery, operator=operator, answer_timeout_s=20.0)
+class _Town:
+    """Guild A with a flood's worth of people, and guild B with one."""
 
+    def __init__(self, discord: LocalDiscord, people: int) -> None:
+        self._discord = discord
+        self._a, self._b = discord.add_guild("A"), discord.add_guild("B")
+        self._people = [self._person(self._a, f"a{number}") for number in range(people)]
+        self._numbers = count()
+        self._fresh = {source: product(("7d", "30d"), _WORDS) for source in _SOURCES}
+        self.waiting: set[Exchange] = set()
+        """What guild A's people have asked and have not been told yet."""
 
-async def _nowhere(*_place: Any) -> bool:
-    return False
+    def _person(self, guild: Guild, name: str) -> User:
+        person = self._discord.add_user(name)
+        guild.add_member(person)
+        return person
 
+    async def question(self, source: str) -> float:
+        """Somebody in guild B asks what nobody has asked before, and finds something; how long that took."""
+        timeframe, word = next(self._fresh[source])
+        somebody = self._person(self._b, f"b{next(self._numbers)}")
+        exchange = await self._type(somebody, self._b, f"/signals {source} query:{word} timeframe:{timeframe}")
+        message = await exchange.wait_message(ANSWER_TIMEOUT_S, _is_told)
+        took_s = self._discord.clock.monotonic() - exchange.created_at
+        if not message.embeds or message.embeds[0].get("color") != Colour.ANSWERED:
+            raise DidNotWork(f"guild B was not answered: {message.embeds}")
+        return took_s
 
-async def _question_of_b(asking: Asking, pair: int, query: str) -> float:
-    started = time.perf_counter()
-    page = await _ask(asking, "2", pair, f"{query} {pair}")
-    assert page.shown
-    return time.perf_counter() - started
+    @asynccontextmanager
+    async def flooded(self, source: str) -> AsyncIterator[None]:
+        """All people of guild A have typed, each something else; whoever is told asks again, until the block ends."""
+        ended = asyncio.Event()
+        gc.collect()
+        gc.disable()  # this process's own pauses would be taken for the bot's
+        try:
+            async with asyncio.TaskGroup() as flood:
+                for person in self._people:
+                    flood.create_task(self._insist(person, source, ended))
+                await asyncio.sleep(0)
+                if len(self.waiting) != len(self._people):
+                    raise DidNotWork("not all of the flood was sent")
+                try:
+                    yield
+                finally:
+                    ended.set()
+        finally:
+            gc.enable()
 
-
-async def _ask(asking: Asking, guild: str, user_id: int, query: str) -> _Page:
-    page = _Page()
-
-    async def begin(_question: Question, _private: bool) -> _Page:
-        return page
-
-    question = asking.question("slow", {"query": query}, DEFAULTS)
-    await asking.ask(question, Origin(guild, user_id, int(guild)), DEFAULTS, begin)
-    return page
-
-
-async def _flood(asking: Asking, pair: int) -> None:
-    """A thousand people of guild A, each with questions of their own, who do not take no for an answer."""
-
-    async def insist(person: int) -> None:
-        for attempt in count():
+    async def _insist(self, person: User, source: str, ended: asyncio.Event) -> None:
+        while not ended.is_set():
+            exchange = await self._type(person, self._a, f"/signals {source} query:flood {next(self._numbers)}")
+            self.waiting.add(exchange)
             try:
-                await _ask(asking, "1", person + 1000, f"flood {pair} {person} {attempt}")
-            except NotNow:
-                await asyncio.sleep(_AGAIN_S)
+                if await exchange.wait_acknowledged():
+                    await exchange.wait_message(ANSWER_TIMEOUT_S, _is_told)
+            finally:
+                self.waiting.remove(exchange)
 
-    async with asyncio.TaskGroup() as people:
-        for person in range(FLOOD):
-            people.create_task(insist(person))
+    async def _type(self, person: User, guild: Guild, line: str) -> Exchange:
+        return await self._discord.type_command(person, guild.first_text_channel(), line)
+
+
+_WORDS = ("python", "rust", "packaging", "open", "build", "sample", "files", "power")
+"""Found in every source's sample stories."""
+
+
+def _is_told(message: Message) -> bool:
+    """An answer, or a refusal that only the person sees; neither "is thinking" nor progress."""
+    return bool(message.components) or (message.ephemeral and not message.loading)
+
+
+@asynccontextmanager
+async def _running(people: int) -> AsyncIterator[_Town]:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signals-benchmark-")))
+        discord = await stack.enter_async_context(LocalDiscord(validate=False, enforce_limits=False))
+        upstreams = await stack.enter_async_context(SampleUpstreams(latency_s=dict.fromkeys(_SOURCES, LATENCY_S)))
+        town = _Town(discord, people)
+        environment = upstreams.env() | {
+            "DISCORD_TOKEN": discord.token,
+            "DISCORD_API_URL": discord.api_url,
+            "DISCORD_GATEWAY_URL": discord.gateway_url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'signals.db'}",
+            "HTTP_PORT": "0",
+        }
+        bot = await stack.enter_async_context(BotProcess(environment, folder / "bot.log"))
+        await _connected(discord, bot)
+        yield town
+
+
+async def _connected(discord: LocalDiscord, bot: BotProcess) -> None:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while bot.runs:
+                if discord.gateway.sessions and discord.commands.all():
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pass
+    raise DidNotWork(f"the bot did not start: {bot.last_lines()}")

@@ -23,7 +23,7 @@ Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
 """Whoever is to be told: an interaction, or the context of a text or hybrid command."""
 
 TELL_TIMEOUT_S = 30.0
-WORTH_TELLING_S = 2.5
+WORTH_TELLING_S = 1.5
 """Discord takes an answer for 3 s. Who has no turn by then, because so many of the same server are told the same,
 sees that the bot did not respond: to try later would cost as much and lead nowhere."""
 CROWDED_S = 10.0

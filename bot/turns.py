@@ -7,10 +7,13 @@ from typing import Any
 
 from agents import telemetry
 
-AT_ONCE = 4
-"""Begun for one server in one turn of the event loop; the others, and all that is under way, come in between."""
+AT_ONCE = 5
+"""Begun for one server in each ``PERIOD_S``: a thousand in a second, which is a third of what a processor can."""
+PERIOD_S = 0.005
+WORTH_BEGINNING_S = 1.5
+"""Discord takes an answer for 3 s, and each takes a while to be told: who waits longer than this asks in vain."""
 MOST_WAITING = 5_000
-"""Of all servers together: more than can be answered within the 3 s that Discord grants."""
+"""Of all servers together."""
 _log = telemetry.logger("bot.turns")
 
 
@@ -18,63 +21,66 @@ class Turns:
     """Hands interactions, as they came over the gateway, on to ``begin``, which must not raise.
 
     As long as few come, that is at once. Of a burst the rest waits in the server's line, in order, and ``AT_ONCE`` of
-    each line begin in each turn of the event loop. Where more than ``MOST_WAITING`` wait, the one that has waited
-    longest in the longest line is dropped, and that is logged.
+    each line begin in each ``PERIOD_S``. What has waited too long is dropped, as is, where more than ``MOST_WAITING``
+    wait, the first of the longest line: its people see that the bot did not respond. The number is logged.
     """
 
     def __init__(self, begin: Callable[[Any], Any]) -> None:
         self._begin = begin
         self._begun: dict[str, int] = {}
-        """How many of each server in this turn of the loop."""
-        self._lines: dict[str, deque[Any]] = {}
-        """None is empty."""
+        """How many of each server in this period."""
+        self._lines: dict[str, deque[tuple[float, Any]]] = {}
+        """When each came, and what; none is empty."""
         self._waiting = 0
         self._dropped = 0
-        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, data: Any) -> None:
         """An interaction has come."""
-        name = _line_of(data)
+        name, loop = _line_of(data), asyncio.get_running_loop()
+        if self._timer is None:
+            self._timer = loop.call_later(PERIOD_S, self._next_period, loop)
         begun = self._begun.get(name, 0)
         if begun < AT_ONCE:
             self._begun[name] = begun + 1
-            self._schedule()
             self._begin(data)
         else:
-            self._lines.setdefault(name, deque()).append(data)
+            self._lines.setdefault(name, deque()).append((loop.time(), data))
             self._waiting += 1
             if self._waiting > MOST_WAITING:
-                self._drop_one()
+                self._take(max(self._lines, key=lambda name: len(self._lines[name])))
+                self._dropped += 1
 
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._next_turn)
-
-    def _next_turn(self) -> None:
-        self._scheduled = False
+    def _next_period(self, loop: asyncio.AbstractEventLoop) -> None:
         self._begun.clear()
-        for name, line in tuple(self._lines.items()):
-            self._begun[name] = min(AT_ONCE, len(line))
-            for _ in range(self._begun[name]):
-                self._begin(self._take(name))
-        if self._begun:
-            self._schedule()
+        self._timer = None
+        if self._lines:
+            self._timer = loop.call_later(PERIOD_S, self._next_period, loop)
+            for name in tuple(self._lines):
+                self._advance(name, loop.time() - WORTH_BEGINNING_S)
         elif self._dropped:
             _log.warning("interactions dropped, too many at once", dropped=self._dropped)
             self._dropped = 0
 
-    def _take(self, name: str) -> Any:
+    def _advance(self, name: str, since: float) -> None:
+        """Begin the next few of a line; those that came before ``since`` are none."""
+        begun = 0
+        while begun < AT_ONCE and name in self._lines:
+            came_at, data = self._take(name)
+            if came_at < since:
+                self._dropped += 1
+            else:
+                begun += 1
+                self._begin(data)
+        self._begun[name] = begun
+
+    def _take(self, name: str) -> tuple[float, Any]:
         line = self._lines[name]
-        data = line.popleft()
+        came_at, data = line.popleft()
         self._waiting -= 1
         if not line:
             del self._lines[name]
-        return data
-
-    def _drop_one(self) -> None:
-        self._take(max(self._lines, key=lambda name: len(self._lines[name])))
-        self._dropped += 1
+        return came_at, data
 
 
 def _line_of(data: Any) -> str:

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from bot import turns
-from bot.turns import AT_ONCE, Turns
+from bot.turns import AT_ONCE, PERIOD_S, Turns
+
+
+@pytest.fixture(autouse=True)
+def a_turn_of_the_loop_is_a_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PERIOD_S", 0.0)
 
 
 def of(guild: str, number: int) -> dict[str, Any]:
@@ -36,8 +41,7 @@ async def test_while_few_come_they_begin_at_once_and_in_order() -> None:
         for number in range(AT_ONCE):
             turn(of("a", round_ * AT_ONCE + number))
         assert len(begun.ids) == (round_ + 1) * AT_ONCE
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     assert begun.ids == [f"a{number}" for number in range(3 * AT_ONCE)]
 
 
@@ -54,7 +58,7 @@ async def test_in_a_burst_of_one_server_those_of_others_begin_at_once() -> None:
     assert [one for one in ids if one.startswith("a")] == [f"a{number}" for number in range(100)]
 
 
-async def test_all_lines_move_on_together_and_everything_else_has_its_turn_in_between() -> None:
+async def test_lines_move_on_together_and_everything_else_has_its_turn_in_between() -> None:
     begun = Begun()
     turn = Turns(begun)
     for guild in ("a", "b"):
@@ -68,6 +72,10 @@ async def test_all_lines_move_on_together_and_everything_else_has_its_turn_in_be
         assert len([one for one in just_begun if one.startswith("a")]) * 2 == len(just_begun)
 
 
+def test_a_thousand_of_one_server_begin_in_time_to_be_told() -> None:
+    assert 1000 / AT_ONCE * PERIOD_S < turns.WORTH_BEGINNING_S
+
+
 async def test_whoever_comes_while_a_line_waits_stands_behind_it() -> None:
     begun = Begun()
     turn = Turns(begun)
@@ -79,7 +87,22 @@ async def test_whoever_comes_while_a_line_waits_stands_behind_it() -> None:
     assert await begun.all(2 * AT_ONCE + 1) == [f"a{number}" for number in range(2 * AT_ONCE + 1)]
 
 
-async def test_where_too_many_wait_the_oldest_of_the_longest_line_is_dropped_and_logged_once(
+async def test_what_has_waited_too_long_is_dropped_and_the_number_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(turns, "PERIOD_S", 0.02)
+    monkeypatch.setattr(turns, "WORTH_BEGINNING_S", 0.01)
+    begun = Begun()
+    turn = Turns(begun)
+    for number in range(AT_ONCE + 7):
+        turn(of("a", number))
+    asyncio.get_running_loop().call_later(0.015, turn, of("a", 99))
+    assert (await begun.all(AT_ONCE + 1))[AT_ONCE:] == ["a99"]
+    await asyncio.sleep(0.03)
+    assert [vars(record)["dropped"] for record in caplog.records] == [7]
+
+
+async def test_where_too_many_wait_the_first_of_the_longest_line_is_dropped(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(turns, "MOST_WAITING", 20)
@@ -90,8 +113,7 @@ async def test_where_too_many_wait_the_oldest_of_the_longest_line_is_dropped_and
     for number in range(AT_ONCE + 5):
         turn(of("b", number))
     ids = await begun.all(2 * AT_ONCE + 20)
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
     assert len([one for one in ids if one.startswith("b")]) == AT_ONCE + 5
     assert {f"a{number}" for number in range(AT_ONCE + 18)} - set(ids) == {f"a{AT_ONCE + n}" for n in range(3)}
     assert [vars(record)["dropped"] for record in caplog.records] == [3]
