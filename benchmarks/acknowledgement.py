@@ -1,7 +1,7 @@
 """How soon a person sees that the bot has heard, when a hundred ask at the same time."""
 
-from benchmarks.figure import TIMES, Measured, Ratios, Size
-from benchmarks.two_bots import running_bots
+from benchmarks.figure import TIMES, Measured, Size
+from benchmarks.two_bots import compare
 
 NAME = "acknowledgement"
 LIMIT = 1.25
@@ -11,18 +11,8 @@ _COMMANDS = {Size.FULL: 500, Size.TINY: 100}
 
 
 async def measure(size: Size) -> list[Measured]:
-    """The 99th percentile of each batch, in batches that take turns."""
-    commands = _COMMANDS[size]
-    ours: list[float] = []
-    reference: list[float] = []
-    async with running_bots() as bots:
-        for bot in bots:
-            await bot.load(commands, IN_FLIGHT)
-        for pair in range(_PAIRS[size]):
-            for bot in bots if pair % 2 else reversed(bots):
-                load = await bot.load(commands, IN_FLIGHT)
-                (ours if bot is bots[0] else reference).append(percentile_99(load.acknowledged_s))
-    ratios = Ratios(ours, reference)
+    """The 99th percentile of each batch."""
+    ratios = await compare(_PAIRS[size], _COMMANDS[size], IN_FLIGHT, lambda load: percentile_99(load.acknowledged_s))
     figure = f"time to acknowledge, p99, at {IN_FLIGHT} in flight, against that bare bot"
     return [Measured(figure, ratios.median, LIMIT, TIMES, ratios.details(1000, "ms"))]
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 
+from benchmarks.figure import Ratios
 from sandbox.upstreams import SampleUpstreams
 
 GUILDS = 8
@@ -126,6 +127,20 @@ def _card(message: dict[str, Any]) -> dict[str, Any]:
             for button in buttons
         ],
     }
+
+
+async def compare(pairs: int, commands: int, in_flight: int, value: Callable[[Load], float]) -> Ratios:
+    """What ``value`` says of batches of so many commands, ours against the bare bot's, in batches that take turns."""
+    ours: list[float] = []
+    reference: list[float] = []
+    async with running_bots() as bots:
+        for bot in bots:
+            await bot.load(commands, in_flight)
+        for pair in range(pairs):
+            for bot in bots if pair % 2 else reversed(bots):
+                load = await bot.load(commands, in_flight)
+                (ours if bot is bots[0] else reference).append(value(load))
+    return Ratios(ours, reference)
 
 
 @asynccontextmanager
