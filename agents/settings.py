@@ -61,6 +61,7 @@ class SourceSettings(BaseSettings):
     stackexchange_api_url: str = Field(
         "https://api.stackexchange.com/2.3", description="Stack Exchange's API, of all its sites"
     )
+    lobsters_url: str = Field("https://lobste.rs", description="Lobsters")
     fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -115,7 +116,7 @@ class SourceSettings(BaseSettings):
 
     @field_validator(
         "reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url", "bluesky_api_url", "mastodon_url",
-        "github_api_url", "stackexchange_api_url",
+        "github_api_url", "stackexchange_api_url", "lobsters_url",
     )  # fmt: skip
     @classmethod
     def _base_address(cls, value: str) -> str:

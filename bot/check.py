@@ -166,6 +166,7 @@ def unknown_variables(environment: Mapping[str, object]) -> list[str]:
         "MASTODON_",
         "GITHUB_TOK",
         "STACKEXCHANGE_",
+        "LOBSTERS_",
         "NEWS_",
         "GUILD_",
         "FETCH_",

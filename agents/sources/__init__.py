@@ -16,6 +16,7 @@ from agents.sources.bluesky import Bluesky
 from agents.sources.feeds import FeedParser
 from agents.sources.github import GitHub
 from agents.sources.hackernews import HackerNews
+from agents.sources.lobsters import Lobsters
 from agents.sources.mastodon import Mastodon
 from agents.sources.news import News
 from agents.sources.reddit import Reddit
@@ -122,6 +123,11 @@ class SourceSettings(Protocol):
         """Of an app; empty: as anybody."""
         ...
 
+    @property
+    def lobsters_url(self) -> str:
+        """Where Lobsters is."""
+        ...
+
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
     """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
@@ -148,4 +154,5 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
         Mastodon(url=settings.mastodon_url, token=settings.mastodon_token.get_secret_value()),
         GitHub(api_url=settings.github_api_url, token=settings.github_token.get_secret_value()),
         StackExchange(api_url=settings.stackexchange_api_url, key=settings.stackexchange_key.get_secret_value()),
+        Lobsters(settings.lobsters_url),
     )

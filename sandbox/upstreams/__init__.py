@@ -10,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.upstreams import bluesky, github, hackernews, mastodon, news, reddit, stackexchange, x
+from sandbox.upstreams import bluesky, github, hackernews, lobsters, mastodon, news, reddit, stackexchange, x
 from sandbox.upstreams.faults import Behaviour, Fault
 
 __all__ = ["Behaviour", "Fault", "SampleUpstreams"]
@@ -24,6 +24,7 @@ _ROUTES = {
     "mastodon": mastodon.routes,
     "github": github.routes,
     "stackexchange": stackexchange.routes,
+    "lobsters": lobsters.routes,
 }
 
 
@@ -83,6 +84,7 @@ class SampleUpstreams:
             "GITHUB_TOKEN": github.TOKEN,
             "STACKEXCHANGE_API_URL": f"{self.base_url('stackexchange')}/2.3",
             "STACKEXCHANGE_KEY": stackexchange.KEY,
+            "LOBSTERS_URL": self.base_url("lobsters"),
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }

@@ -64,7 +64,8 @@ async def test_all_sources_answer_through_the_real_layers() -> None:
             names = [spec.name for spec in scout.specs]
             discovery = await scout.discover_signals(names, limit=100)
     assert [(report.source, report.status) for report in discovery.reports] == [(n, SourceStatus.OK) for n in names]
-    assert {signal.source for signal in discovery.signals} == set(names)
+    places = {place.source for signal in discovery.signals for place in signal.also_in}
+    assert {signal.source for signal in discovery.signals} | places == set(names)
 
 
 async def test_all_sources_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
