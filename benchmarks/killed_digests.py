@@ -59,7 +59,7 @@ class _Lives:
         """A new event, and those again that nobody answered for; whoever was killed meanwhile answers none."""
         self._numbers += 1
         for webhook_id in (*self._unanswered, f"event-{self._numbers}"):
-            workflow_id = await self.there.post_event(webhook_id)
+            workflow_id = await self.there.post_event(webhook_id, sources=[{"name": "hackernews"}])
             if workflow_id is not None:
                 self.workflows.add(workflow_id)
             elif webhook_id not in self._unanswered:
