@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agents.fetch.addresses import parse_allow
 from agents.sources.reddit_place import parse_subreddits
+from agents.sources.youtube import parse_channels
 
 List = Annotated[tuple[str, ...], NoDecode]
 """Comma separated in the environment."""
@@ -51,6 +52,17 @@ class SourceSettings(BaseSettings):
         description="RSS, Atom or JSON Feed addresses, comma separated",
     )
 
+    youtube_channels: List = Field(
+        (
+            "UC9-y-6csu5WGm29I7JiwpnA",
+            "UCsBjURrPoezykLs9EqgamOA",
+            "UCYO_jab_esuFRV4b17AJtAw",
+            "UCHnyfMqiRRG1u-2MsSQLbXA",
+            "UCBJycsmduvYEL83R_U4JriQ",
+        ),
+        description="Read where a question names none: ids of channels, comma separated",
+    )
+
     reddit_url: str = Field("https://www.reddit.com", description="Reddit's web address: tokens and keyless feeds")
     reddit_api_url: str = Field("https://oauth.reddit.com", description="Reddit's API")
     hackernews_api_url: str = Field("https://hn.algolia.com/api/v1", description="Hacker News search by Algolia")
@@ -62,6 +74,7 @@ class SourceSettings(BaseSettings):
         "https://api.stackexchange.com/2.3", description="Stack Exchange's API, of all its sites"
     )
     lobsters_url: str = Field("https://lobste.rs", description="Lobsters")
+    youtube_url: str = Field("https://www.youtube.com", description="YouTube, for the feeds of its channels")
     fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -69,7 +82,7 @@ class SourceSettings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="text for people, json for machines")
 
-    @field_validator("reddit_subreddits", "news_feeds", mode="before")
+    @field_validator("reddit_subreddits", "news_feeds", "youtube_channels", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -86,6 +99,14 @@ class SourceSettings(BaseSettings):
                 "must be 1 to 10 names of 2 to 21 letters, digits and underscores, comma separated"
             ) from error
         return value
+
+    @field_validator("youtube_channels")
+    @classmethod
+    def _youtube_channels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(parse_channels("+".join(value)).split("+"))
+        except ValueError as error:
+            raise ValueError("must be 1 to 20 ids of channels, UC and 22 more characters, comma separated") from error
 
     @field_validator("news_feeds")
     @classmethod
@@ -116,7 +137,7 @@ class SourceSettings(BaseSettings):
 
     @field_validator(
         "reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url", "bluesky_api_url", "mastodon_url",
-        "github_api_url", "stackexchange_api_url", "lobsters_url",
+        "github_api_url", "stackexchange_api_url", "lobsters_url", "youtube_url",
     )  # fmt: skip
     @classmethod
     def _base_address(cls, value: str) -> str:

@@ -167,6 +167,7 @@ def unknown_variables(environment: Mapping[str, object]) -> list[str]:
         "GITHUB_TOK",
         "STACKEXCHANGE_",
         "LOBSTERS_",
+        "YOUTUBE_",
         "NEWS_",
         "GUILD_",
         "FETCH_",

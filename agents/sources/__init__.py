@@ -22,6 +22,7 @@ from agents.sources.news import News
 from agents.sources.reddit import Reddit
 from agents.sources.stackexchange import StackExchange
 from agents.sources.twitter import Twitter
+from agents.sources.youtube import YouTube
 from agents.spend import DailySpend
 
 
@@ -128,6 +129,16 @@ class SourceSettings(Protocol):
         """Where Lobsters is."""
         ...
 
+    @property
+    def youtube_channels(self) -> Sequence[str]:
+        """Ids of channels, read where a question names none."""
+        ...
+
+    @property
+    def youtube_url(self) -> str:
+        """Where YouTube is."""
+        ...
+
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
     """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
@@ -155,4 +166,5 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
         GitHub(api_url=settings.github_api_url, token=settings.github_token.get_secret_value()),
         StackExchange(api_url=settings.stackexchange_api_url, key=settings.stackexchange_key.get_secret_value()),
         Lobsters(settings.lobsters_url),
+        YouTube(url=settings.youtube_url, channels=settings.youtube_channels, parser=parser),
     )

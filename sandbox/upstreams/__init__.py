@@ -10,7 +10,18 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.upstreams import bluesky, github, hackernews, lobsters, mastodon, news, reddit, stackexchange, x
+from sandbox.upstreams import (
+    bluesky,
+    github,
+    hackernews,
+    lobsters,
+    mastodon,
+    news,
+    reddit,
+    stackexchange,
+    x,
+    youtube,
+)
 from sandbox.upstreams.faults import Behaviour, Fault
 
 __all__ = ["Behaviour", "Fault", "SampleUpstreams"]
@@ -25,6 +36,7 @@ _ROUTES = {
     "github": github.routes,
     "stackexchange": stackexchange.routes,
     "lobsters": lobsters.routes,
+    "youtube": youtube.routes,
 }
 
 
@@ -85,6 +97,8 @@ class SampleUpstreams:
             "STACKEXCHANGE_API_URL": f"{self.base_url('stackexchange')}/2.3",
             "STACKEXCHANGE_KEY": stackexchange.KEY,
             "LOBSTERS_URL": self.base_url("lobsters"),
+            "YOUTUBE_URL": self.base_url("youtube"),
+            "YOUTUBE_CHANNELS": ",".join(youtube.CHANNELS),
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }
