@@ -168,6 +168,7 @@ def unknown_variables(environment: Mapping[str, object]) -> list[str]:
         "STACKEXCHANGE_",
         "LOBSTERS_",
         "YOUTUBE_",
+        "ARXIV_",
         "NEWS_",
         "GUILD_",
         "FETCH_",

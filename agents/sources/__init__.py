@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from agents.events import utc_now
 from agents.source import Source
+from agents.sources.arxiv import Arxiv
 from agents.sources.bluesky import Bluesky
 from agents.sources.feeds import FeedParser
 from agents.sources.github import GitHub
@@ -139,6 +140,11 @@ class SourceSettings(Protocol):
         """Where YouTube is."""
         ...
 
+    @property
+    def arxiv_api_url(self) -> str:
+        """Base of arXiv's API."""
+        ...
+
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
     """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
@@ -167,4 +173,5 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
         StackExchange(api_url=settings.stackexchange_api_url, key=settings.stackexchange_key.get_secret_value()),
         Lobsters(settings.lobsters_url),
         YouTube(url=settings.youtube_url, channels=settings.youtube_channels, parser=parser),
+        Arxiv(api_url=settings.arxiv_api_url, parser=parser),
     )

@@ -11,6 +11,7 @@ from typing import Self
 from aiohttp import web
 
 from sandbox.upstreams import (
+    arxiv,
     bluesky,
     github,
     hackernews,
@@ -37,6 +38,7 @@ _ROUTES = {
     "stackexchange": stackexchange.routes,
     "lobsters": lobsters.routes,
     "youtube": youtube.routes,
+    "arxiv": arxiv.routes,
 }
 
 
@@ -99,6 +101,7 @@ class SampleUpstreams:
             "LOBSTERS_URL": self.base_url("lobsters"),
             "YOUTUBE_URL": self.base_url("youtube"),
             "YOUTUBE_CHANNELS": ",".join(youtube.CHANNELS),
+            "ARXIV_API_URL": f"{self.base_url('arxiv')}/api",
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from agents.errors import SourceError
+from agents.errors import SourceError, UnexpectedContent
 from agents.fetch.request import Request, Response
 from agents.signal import Timeframe
 from agents.source import Question
+from agents.sources.feed_worker import Feed, ParseRequest
+from agents.sources.feed_worker import answer as read_in_worker
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 RECORDINGS = Path(__file__).parents[3] / ".." / "shared" / "recordings"
@@ -68,6 +70,20 @@ class FakeFetch:
 
     def pause(self, url: str, seconds: float) -> None:
         self.pauses.append((url, seconds))
+
+
+class InProcessParser:
+    """Reads feeds as the worker does, without a process."""
+
+    async def parse(self, body: bytes, charset: str | None) -> Feed:
+        """The feed; ``UnexpectedContent`` when it is none."""
+        reply = read_in_worker(ParseRequest(body, charset, 300))
+        if reply.feed is None:
+            raise UnexpectedContent(reply.error)
+        return reply.feed
+
+    async def close(self) -> None:
+        """Nothing runs."""
 
 
 def mutated(value: Any, path: tuple[int, ...], replacement: Any) -> Any:

@@ -24,27 +24,12 @@ from agents.errors import (
 from agents.fetch.request import Request
 from agents.signal import Signal, Timeframe
 from agents.source import Scan
-from agents.sources.feed_worker import Feed, ParseRequest
-from agents.sources.feed_worker import answer as read_in_worker
 from agents.sources.feeds import FeedParser
 from agents.sources.youtube import YouTube
-from tests.agents.sources.fakes import NOW, Answer, FakeFetch, answer, mutated, question
+from tests.agents.sources.fakes import NOW, Answer, FakeFetch, InProcessParser, answer, mutated, question
 
 SITE = "https://www.youtube.com"
 A, B = "UC9-y-6csu5WGm29I7JiwpnA", "UCsBjURrPoezykLs9EqgamOA"
-
-
-class InProcess:
-    """Reads feeds as the worker does, without a process."""
-
-    async def parse(self, body: bytes, charset: str | None) -> Feed:
-        reply = read_in_worker(ParseRequest(body, charset, 300))
-        if reply.feed is None:
-            raise UnexpectedContent(reply.error)
-        return reply.feed
-
-    async def close(self) -> None:
-        """Nothing runs."""
 
 
 def video(number: int = 1, **fields: Any) -> dict[str, Any]:
@@ -95,7 +80,7 @@ def atom(*videos: dict[str, Any]) -> Answer:
 
 
 async def read(fetch: FakeFetch, query: str | None = None, channels: tuple[str, ...] = (A,), **more: Any) -> Scan:
-    return await YouTube(url=SITE, channels=channels, parser=InProcess()).scan(question(query, **more), fetch)
+    return await YouTube(url=SITE, channels=channels, parser=InProcessParser()).scan(question(query, **more), fetch)
 
 
 async def only_signal(**fields: Any) -> Signal:
@@ -226,7 +211,7 @@ async def test_nothing_new_is_an_empty_answer() -> None:
     ],
 )
 def test_channels_have_one_spelling(typed: str, parsed: str) -> None:
-    spec = YouTube(url=SITE, channels=[], parser=InProcess()).spec
+    spec = YouTube(url=SITE, channels=[], parser=InProcessParser()).spec
     assert spec.parse_options({"channel": typed}) == {"channel": parsed}
 
 
@@ -240,7 +225,7 @@ def test_channels_have_one_spelling(typed: str, parsed: str) -> None:
 )
 def test_what_cannot_be_a_channel_is_refused_in_words(typed: str, words: str) -> None:
     with pytest.raises(InvalidOption, match=words):
-        YouTube(url=SITE, channels=[], parser=InProcess()).spec.parse_options({"channel": typed})
+        YouTube(url=SITE, channels=[], parser=InProcessParser()).spec.parse_options({"channel": typed})
 
 
 @given(
