@@ -23,6 +23,7 @@ from benchmarks import (
     fairness,
     killed_digests,
     page,
+    same_story,
     settings,
     single_flight,
     stalls,
@@ -43,12 +44,12 @@ FIGURES: Mapping[str, Measure] = {
         digests,
         digest_faults,
         event_flood,
+        same_story,
         page,
     )
 }
 LONG: Mapping[str, Measure] = {killed_digests.NAME: killed_digests.measure}
 """Measured only when named: they take half an hour."""
-_ALL = {**FIGURES, **LONG}
 _FIGURE_WIDTH = 64
 
 
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.json:
             print(f"measuring {name} …", file=sys.stderr)
         try:
-            results += asyncio.run(_ALL[name](size))
+            results += asyncio.run({**FIGURES, **LONG}[name](size))
         except NotMeasurable as missing:
             print(f"{name} was not measured. {missing}", file=sys.stderr)
             complete = False
@@ -80,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what the project promises.")
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *_ALL], help=f"of {', '.join(_ALL)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[[], *FIGURES, *LONG], help=f"of {', '.join((*FIGURES, *LONG))}"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--tiny", action="store_true", help="see that it works; the figures mean nothing")
     return parser
@@ -90,7 +93,8 @@ def table(results: Sequence[Measured]) -> str:
     """One row per figure, its details below it."""
     rows = []
     for result in results:
-        must = f"{'exactly' if result.exactly else '≤'} {_number(result.limit, result)}"
+        sign = "exactly" if result.exactly else "≥" if result.at_least else "≤"
+        must = f"{sign} {_number(result.limit, result)}"
         verdict = "pass" if result.reached else "FAIL"
         first, *rest = textwrap.wrap(result.figure, _FIGURE_WIDTH)
         rows.append(f"{first:{_FIGURE_WIDTH}}  {_number(result.value, result):>9}  {must:>10}  {verdict}")
@@ -101,7 +105,9 @@ def table(results: Sequence[Measured]) -> str:
 
 
 def _number(value: float, result: Measured) -> str:
-    return f"{value:g}" if result.exactly else f"{value:.2f} {result.unit}"
+    if result.exactly:
+        return f"{value:g}"
+    return f"{value:.3f}" if not result.unit else f"{value:.{2 if value >= 0.1 else 4}f} {result.unit}"
 
 
 def machine() -> str:

@@ -35,11 +35,15 @@ class Measured:
     """The absolute values behind it and how far they spread."""
     exactly: bool = False
     """True: the value must equal the limit instead of staying under it."""
+    at_least: bool = False
+    """True: the value must reach the limit instead of staying under it."""
 
     @property
     def reached(self) -> bool:
         """Whether it is as it must be."""
-        return self.value == self.limit if self.exactly else self.value <= self.limit
+        if self.exactly:
+            return self.value == self.limit
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 Measure = Callable[[Size], Coroutine[None, None, list[Measured]]]

@@ -13,8 +13,8 @@ from bot.recent import Recent
 from bot.store.outbox import SeenItem
 
 LONGEST_TITLE = 300
-_RAREST = 3
-"""A title that nearly equals another has at least one of its three rarest words: all but two of them are in both."""
+_RAREST = 8
+"""A title that nearly equals another nearly always has one of its eight rarest words (measured for whole answers)."""
 _SHARED = 0.5
 """And at least so many of the words of the shorter one; what shares less is not looked at any closer."""
 _LOOKED_AT = 64

@@ -10,7 +10,7 @@ import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,7 @@ _NUMBERS = frozenset(
 )
 _ENDINGS = ("ing", "ed", "es", "s", "ly")
 _LEAST_STEM = 3
+_CACHED_WORDS = 20_000
 _LEAST_WEIGHT = 0.01
 _UNKNOWN_WEIGHT = 7.6
 """Of words that fewer than one in 2,000 texts has."""
@@ -131,7 +132,7 @@ class Title:
             count=len(its_words),
             stems=stems,
             weight=sum(map(_usual().stem, stems)),
-            figures=frozenset([word.replace(",", "") for word in its_words if _is_number(word)]),
+            figures=frozenset([word.replace(",", "") for word in its_words if word in _NUMBERS or has_digit(word)]),
             dates=_DATES.intersection(its_words),
             negated=not NEGATIONS.isdisjoint(its_words),
             sides={number: side for number, side in sides if (number, 1 - side) not in sides},
@@ -265,10 +266,13 @@ def _spread(shares: Mapping[str, float], parts: Callable[[str], Iterable[str]]) 
     return spread
 
 
-def _is_number(word: str) -> bool:
-    return word in _NUMBERS or any(map(str.isdigit, word))
+@lru_cache(maxsize=_CACHED_WORDS)
+def has_digit(word: str) -> bool:
+    """Whether a word is a number or has one in it."""
+    return any(map(str.isdigit, word))
 
 
+@lru_cache(maxsize=_CACHED_WORDS)
 def _stem(word: str) -> str:
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _LEAST_STEM:
