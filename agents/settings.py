@@ -76,6 +76,7 @@ class SourceSettings(BaseSettings):
     lobsters_url: str = Field("https://lobste.rs", description="Lobsters")
     youtube_url: str = Field("https://www.youtube.com", description="YouTube, for the feeds of its channels")
     arxiv_api_url: str = Field("https://export.arxiv.org/api", description="arXiv's API")
+    gdelt_api_url: str = Field("https://api.gdeltproject.org/api/v2", description="GDELT's index of news")
     fetch_allow: str = Field("", description="Exact ip:port pairs exempt from the private-address guard")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -138,7 +139,7 @@ class SourceSettings(BaseSettings):
 
     @field_validator(
         "reddit_url", "reddit_api_url", "hackernews_api_url", "x_api_url", "bluesky_api_url", "mastodon_url",
-        "github_api_url", "stackexchange_api_url", "lobsters_url", "youtube_url", "arxiv_api_url",
+        "github_api_url", "stackexchange_api_url", "lobsters_url", "youtube_url", "arxiv_api_url", "gdelt_api_url",
     )  # fmt: skip
     @classmethod
     def _base_address(cls, value: str) -> str:

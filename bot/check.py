@@ -169,6 +169,7 @@ def unknown_variables(environment: Mapping[str, object]) -> list[str]:
         "LOBSTERS_",
         "YOUTUBE_",
         "ARXIV_",
+        "GDELT_",
         "NEWS_",
         "GUILD_",
         "FETCH_",

@@ -31,7 +31,7 @@ PORT = 8420
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only recognised here
 LATENCY_S = {
     "reddit": 1.4, "hackernews": 0.6, "news": 2.2, "bluesky": 0.5, "mastodon": 0.9, "github": 0.7,
-    "stackexchange": 0.4, "lobsters": 0.8, "youtube": 0.6, "arxiv": 1.1,
+    "stackexchange": 0.4, "lobsters": 0.8, "youtube": 0.6, "arxiv": 1.1, "gdelt": 1.3,
 }  # fmt: skip
 """So that progress can be seen; real upstreams take about as long."""
 

@@ -13,7 +13,7 @@ REACH_TIMEOUT_S = 4.0
 TITLES = {
     "reddit": "Reddit", "hackernews": "Hacker News", "news": "News", "x": "X", "bluesky": "Bluesky",
     "mastodon": "Mastodon", "github": "GitHub", "stackexchange": "Stack Exchange", "lobsters": "Lobsters",
-    "youtube": "YouTube", "arxiv": "arXiv",
+    "youtube": "YouTube", "arxiv": "arXiv", "gdelt": "GDELT",
 }  # fmt: skip
 _VARIABLES = {
     "reddit": ("REDDIT_URL", "REDDIT_API_URL", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET", "REDDIT_USERNAME",
@@ -27,6 +27,7 @@ _VARIABLES = {
     "lobsters": ("LOBSTERS_URL",),
     "youtube": ("YOUTUBE_URL", "YOUTUBE_CHANNELS"),
     "arxiv": ("ARXIV_API_URL",),
+    "gdelt": ("GDELT_API_URL",),
 }  # fmt: skip
 """What says where a source is, its address first. X is not among them: it bills every post, so the demo reads the
 sample."""

@@ -15,6 +15,7 @@ from agents.source import Source
 from agents.sources.arxiv import Arxiv
 from agents.sources.bluesky import Bluesky
 from agents.sources.feeds import FeedParser
+from agents.sources.gdelt import Gdelt
 from agents.sources.github import GitHub
 from agents.sources.hackernews import HackerNews
 from agents.sources.lobsters import Lobsters
@@ -145,6 +146,11 @@ class SourceSettings(Protocol):
         """Base of arXiv's API."""
         ...
 
+    @property
+    def gdelt_api_url(self) -> str:
+        """Base of GDELT's API."""
+        ...
+
 
 def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
     """Every source there is, in the order in which people see them; the caller closes those that have ``close``."""
@@ -174,4 +180,5 @@ def build_sources(settings: SourceSettings) -> tuple[Source, ...]:
         Lobsters(settings.lobsters_url),
         YouTube(url=settings.youtube_url, channels=settings.youtube_channels, parser=parser),
         Arxiv(api_url=settings.arxiv_api_url, parser=parser),
+        Gdelt(settings.gdelt_api_url),
     )

@@ -13,6 +13,7 @@ from aiohttp import web
 from sandbox.upstreams import (
     arxiv,
     bluesky,
+    gdelt,
     github,
     hackernews,
     lobsters,
@@ -39,6 +40,7 @@ _ROUTES = {
     "lobsters": lobsters.routes,
     "youtube": youtube.routes,
     "arxiv": arxiv.routes,
+    "gdelt": gdelt.routes,
 }
 
 
@@ -102,6 +104,7 @@ class SampleUpstreams:
             "YOUTUBE_URL": self.base_url("youtube"),
             "YOUTUBE_CHANNELS": ",".join(youtube.CHANNELS),
             "ARXIV_API_URL": f"{self.base_url('arxiv')}/api",
+            "GDELT_API_URL": f"{self.base_url('gdelt')}/api/v2",
             "NEWS_FEEDS": ",".join(self.base_url("news") + path for path in news.FEEDS),
             "FETCH_ALLOW": ",".join(f"127.0.0.1:{port}" for port in self._ports.values()),
         }

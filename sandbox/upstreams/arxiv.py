@@ -66,8 +66,8 @@ def _entry(paper: _Paper, start: datetime) -> str:
         f"<entry><id>{address}</id><updated>{when}</updated><published>{when}</published>"
         f"<title>{escape(paper.title)}\n  {MARK}</title><summary>  {escape(paper.abstract)}\n</summary>"
         f"<author><name>{_AUTHORS[paper.number % len(_AUTHORS)]}</name></author>"
-        f'<link href="{address}" rel="alternate" type="text/html"/><arxiv:primary_category xmlns:arxiv="http://arxiv.org/schemas/atom" '
-        f'term="{paper.category}"/></entry>'
+        f'<link href="{address}" rel="alternate" type="text/html"/>'
+        f'<arxiv:primary_category xmlns:arxiv="http://arxiv.org/schemas/atom" term="{paper.category}"/></entry>'
     )
 
 
