@@ -13,7 +13,7 @@ from sandbox.exchange import Exchange
 from sandbox.guilds import Channel, User
 from sandbox.lines import CommandSyntaxError
 from sandbox.messages import Message
-from sandbox.people import NotClickable, pressable
+from sandbox.people import ON_MESSAGES, NotClickable, pressable
 from sandbox.server import LocalDiscord
 from sandbox.terminal import draw_message
 
@@ -22,7 +22,8 @@ QUIET_S = 0.3
 """After the last change of an answer before the next prompt is shown."""
 HELP = (
     "Type a command (/signals all query:python, /signals news timeframe:7d, /help), the number of a button under\n"
-    "the last answer, or a line that begins with @ to mention the bot. quit or Ctrl-C ends."
+    "the last answer, ! and the beginning of a command of its menu (!why, !find), or a line that begins with @ to\n"
+    "mention the bot. quit or Ctrl-C ends."
 )
 
 
@@ -37,6 +38,7 @@ class Talk:
         self._exchange: Exchange | None = None
         self._changed = asyncio.Event()
         self._last: Message | None = None
+        self._last_public: Message | None = None
 
     def on_happening(self, happening: Happening) -> None:
         """Print acknowledgements and every version of a message."""
@@ -49,11 +51,13 @@ class Talk:
             if message.author is self._person:
                 return
             self._last = message
+            if not message.ephemeral:
+                self._last_public = message
             print(draw_message(message, self._width(), colour=self._colour) + "\n")
             self._changed.set()
 
     async def say(self, line: str) -> bool:
-        """Type a line, or press a button by its number; True when the bot answered."""
+        """Type a line, press a button by its number, or choose of the menu; True when the bot answered."""
         print(self._dim("  → you " + ("press " if line.isdecimal() else "type ")) + line)
         self._changed.clear()
         try:
@@ -72,6 +76,8 @@ class Talk:
             self._exchange = await self._discord.click(self._person, self._last, int(line))
         elif line.startswith("/"):
             self._exchange = await self._discord.type_command(self._person, self._channel, line)
+        elif line.startswith("!"):
+            await self._choose(line.removeprefix("!"))
         elif line.startswith("@"):
             said = line.removeprefix("@").removeprefix(self._discord.bot_user.name).strip()
             await self._discord.say(self._person, self._channel, f"<@{self._discord.bot_user.id}> {said}".strip())
@@ -79,6 +85,18 @@ class Talk:
             raise CommandSyntaxError(
                 "Commands begin with /, as in /help. A line that begins with @ mentions the bot."
             )
+
+    async def _choose(self, beginning: str) -> None:
+        """Of the menu of the last message that everybody sees, by how the command's name begins."""
+        if self._last_public is None:
+            raise NotClickable("There is no message of the bot's yet that everybody sees.")
+        known = self._discord.findable(self._person, self._channel)
+        menu = [command for command in known if command["type"] == ON_MESSAGES]
+        fitting = [one for one in menu if one["name"].casefold().startswith(beginning.strip().casefold())]
+        if len(fitting) != 1:
+            names = ", ".join(f"!{command['name']}" for command in menu) or "nothing"
+            raise CommandSyntaxError(f"A message's menu has: {names}. The beginning of a name is enough.")
+        self._exchange = await self._discord.use_on_message(self._person, self._last_public, fitting[0]["id"])
 
     async def _answered(self) -> bool:
         """Wait until what the bot says is final."""

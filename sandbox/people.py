@@ -24,8 +24,8 @@ from sandbox.lines import (
 )
 from sandbox.messages import Message
 
-ON_MESSAGES = 3
-"""The type of commands that stand in a message's menu."""
+TYPED, ON_MESSAGES = 1, 3
+"""The types of commands that are typed, and that stand in a message's menu; 2 stand in a person's."""
 
 
 class NotClickable(LookupError):
@@ -57,7 +57,7 @@ class People:
 
         Raises CommandSyntaxError, which names the option that is to blame.
         """
-        command = next((c for c in self.findable(user, channel) if c["id"] == command_id), None)
+        command = next((c for c in self._typeable(user, channel) if c["id"] == command_id), None)
         if command is None:
             raise CommandSyntaxError("this command is not offered to you here")
         typed = read_options(command, options, self._resolver(channel), partial=partial)
@@ -76,10 +76,13 @@ class People:
         resolved = self._resolved(typed.options, channel)
         if resolved:
             data["resolved"] = resolved
-        # Only installations that the command is offered for are named.
+        installed = self._installed(typed.command, user, channel)
+        return self._send(user, channel, kind, data, line=line, authorizing_integration_owners=installed)
+
+    def _installed(self, command: JsonObject, user: User, channel: Channel) -> dict[str, str]:
+        """Who installed the application; only installations that the command is offered for are named."""
         installed = self._owners(user, channel)
-        relevant = {k: installed[k] for k in map(str, typed.command["integration_types"]) if k in installed}
-        return self._send(user, channel, kind, data, line=line, authorizing_integration_owners=relevant)
+        return {kind: installed[kind] for kind in map(str, command["integration_types"]) if kind in installed}
 
     def send_command(
         self,
@@ -107,10 +110,14 @@ class People:
         return self._send(user, channel, kind, data, line=f"/{name_path.removeprefix('/')}", **overrides)
 
     def use_on_message(self, user: User, message: Message, command_id: str) -> Exchange:
-        """Choose a command of a message's menu. Raises CommandSyntaxError where the user does not find it."""
+        """Choose a command of a message's menu.
+
+        Raises CommandSyntaxError where the user does not find it, NotClickable where they do not see the message.
+        """
         channel = message.channel
-        found = self.findable(user, channel)
-        command = next((one for one in found if one["id"] == command_id and one.get("type", 1) == ON_MESSAGES), None)
+        _check_seen(user, message)
+        found = (one for one in self.findable(user, channel) if one["type"] == ON_MESSAGES)
+        command = next((one for one in found if one["id"] == command_id), None)
         if command is None:
             raise CommandSyntaxError(f"{user.name} finds no such command on messages here")
         data: JsonObject = {
@@ -122,10 +129,14 @@ class People:
         }
         if "guild_id" in command:
             data["guild_id"] = command["guild_id"]
-        return self._send(user, channel, InteractionKind.COMMAND, data, line=f"{command['name']} (on a message)")
+        installed = self._installed(command, user, channel)
+        line = f"{command['name']} (on a message)"
+        return self._send(
+            user, channel, InteractionKind.COMMAND, data, line=line, authorizing_integration_owners=installed
+        )
 
     def findable(self, user: User, channel: Channel) -> list[JsonObject]:
-        """Commands that the user finds here: by context, installation, permissions and age.
+        """Commands of every type that the user finds here: by context, installation, permissions and age.
 
         Raises CommandSyntaxError where the user may use none at all.
         """
@@ -136,7 +147,7 @@ class People:
         return [command for command in found if self._finds(command, user, channel, granted)]
 
     def _typeable(self, user: User, channel: Channel) -> list[JsonObject]:
-        return [command for command in self.findable(user, channel) if command.get("type", 1) != ON_MESSAGES]
+        return [command for command in self.findable(user, channel) if command["type"] == TYPED]
 
     def _finds(self, command: JsonObject, user: User, channel: Channel, granted: int) -> bool:
         context = self._context(channel)
@@ -248,12 +259,9 @@ class People:
         )
 
     def _check_clickable(self, user: User, message: Message, component: JsonObject) -> None:
-        if message.deleted:
-            raise NotClickable("the message is gone")
+        _check_seen(user, message)
         if component.get("disabled"):
             raise NotClickable(f"{_name(component)} is disabled")
-        if message.ephemeral and message.visible_to != user.id:
-            raise NotClickable(f"{user.name} does not see this message")
 
     def submit_modal(
         self,
@@ -385,6 +393,13 @@ class People:
         if user.id in self._backend.world.installed_for:
             owners["1"] = str(user.id)
         return owners
+
+
+def _check_seen(user: User, message: Message) -> None:
+    if message.deleted:
+        raise NotClickable("the message is gone")
+    if message.ephemeral and message.visible_to != user.id:
+        raise NotClickable(f"{user.name} does not see this message")
 
 
 def written(typed: Typed) -> str:

@@ -95,7 +95,9 @@ def _head(message: Message, pen: _Pen) -> Iterator[str]:
     """Whose message it is, what it answers, when it came."""
     asked = message.legacy_interaction
     if asked is not None:
-        yield pen.paint(f"╭─ {asked['user']['username']} used ", "2") + pen.paint(f"/{asked['name']}", "38;5;111")
+        typed = (message.metadata or {}).get("command_type", 1) == 1
+        command = f"/{asked['name']}" if typed else asked["name"]
+        yield pen.paint(f"╭─ {asked['user']['username']} used ", "2") + pen.paint(command, "38;5;111")
     name = pen.paint(message.author.name, "1")
     badge = " " + pen.paint(" APP ", "48;5;62;97") if message.author.is_bot else ""
     when = f"  {message.timestamp:%H:%M}"

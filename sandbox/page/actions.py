@@ -36,6 +36,7 @@ class Actions:
         self._known: Mapping[str, Callable[[JsonObject], Awaitable[Any]]] = {
             "command": self._command,
             "autocomplete": self._autocomplete,
+            "message_command": self._message_command,
             "component": self._component,
             "modal": self._modal,
             "say": self._say,
@@ -72,6 +73,12 @@ class Actions:
         return await self._discord.suggest(
             user, channel, str(request["command_id"]), list(request.get("options") or ())
         )
+
+    async def _message_command(self, request: JsonObject) -> JsonObject:
+        """Choose it in a message's menu; as in Discord, only who may write there can."""
+        user, _ = self._writer(request)
+        exchange = await self._discord.use_on_message(user, self._message(request), str(request["command_id"]))
+        return {"exchange_id": str(exchange.interaction_id), "delivered": exchange.delivered}
 
     async def _component(self, request: JsonObject) -> JsonObject:
         """Press or choose, and wait until it is acknowledged."""

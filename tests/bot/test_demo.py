@@ -47,7 +47,8 @@ def test_once_shows_an_exchange_and_ends_well_also_where_no_real_source_can_be_r
 
 
 def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
-    lines = "2\n9\n/signals all query:python\n/signals nope\nnonsense\n@signals hackernews limit: 1\n/help\nquit\n"
+    lines = "2\n9\n/signals all query:python\n/signals nope\nnonsense\n@signals hackernews limit: 1\n"
+    lines += "!nope\n!why\n/help\nquit\n"
     ran = demo("--terminal", "--quick", typed=lines)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     pressed = ran.stdout.split("you press 2", 1)[1].split("you press 9", 1)[0]
@@ -56,6 +57,10 @@ def test_a_person_goes_on_typing_and_presses_buttons_by_their_numbers() -> None:
     assert "/signals needs one of" in ran.stdout
     assert "Commands begin with /" in ran.stdout
     assert "best 1 shown" in ran.stdout
+    assert "A message's menu has: !" in ran.stdout
+    explained = ran.stdout.split("you type !why", 1)[1].split("you type /help", 1)[0]
+    assert "used Why these items" in explained
+    assert "Why this item" in explained
     assert "What the marks mean" in ran.stdout
 
 

@@ -1,5 +1,6 @@
 // Puts the page together: what the server tells goes to the parts, what people do goes to the server.
 
+import { commandsOnMessages, mountApps } from "./apps.js";
 import { mountChannels } from "./channels.js";
 import { mountComposer } from "./composer.js";
 import { mountFaults } from "./faults.js";
@@ -46,7 +47,8 @@ const log = mountLog({ scroll: at("scroll"), list: at("log"), newer: at("newer")
 const panel = mountPanel({ panel: at("panel"), button: at("open-panel") }, view);
 const inspector = mountInspector(panel.inspector, state, view);
 const faults = mountFaults(panel.faults, state, view, act);
-mountTheme(at("theme"), view);
+const apps = mountApps(onMessageCommand);
+mountTheme(document.querySelectorAll(".theme"), view);
 
 // -- what the server tells
 
@@ -176,6 +178,7 @@ function renewContext() {
     onSay: (text) => ask("say", { channel_id: view.channelId, text }),
     onOpenChannel: openChannel,
     onDismiss: dismiss,
+    onApps: (message, button, pointer) => apps.open(commandsOnMessages(context), message, button, pointer),
     onPrefill: (line) => {
       composer.prefill(line);
       composer.focus();
@@ -183,6 +186,7 @@ function renewContext() {
   };
   // The same object for good: elements keep it, and read it when they are used.
   context = Object.assign(context ?? {}, fresh);
+  at("scroll").classList.toggle("with-apps", commandsOnMessages(context).length > 0);
   if (composer === null) composer = mountComposer(at("composer"), context);
   else composer.setContext(context);
 }
@@ -213,9 +217,21 @@ async function act(what, fields = {}) {
 async function onCommand(command, options) {
   const channelId = view.channelId;
   const sent = await ask("command", { channel_id: channelId, command_id: command.id, options: await uploaded(options) });
-  own(sent.exchange_id);
-  const pressed = { user: context.me, name: pathOf(command, options) };
-  setTimeout(() => tellSilence(sent.exchange_id, channelId, pressed), ACKNOWLEDGE_MS);
+  awaitAnswer(sent.exchange_id, channelId, { user: context.me, name: pathOf(command, options), command_type: command.type });
+}
+
+async function onMessageCommand(message, command) {
+  const channelId = message.channel_id;
+  const used = { user: context.me, name: command.name, command_type: command.type };
+  const sent = await act("message_command", { channel_id: channelId, message_id: message.id, command_id: command.id });
+  if (sent === undefined) return;
+  log.toNewest();
+  awaitAnswer(sent.exchange_id, channelId, used);
+}
+
+function awaitAnswer(exchangeId, channelId, used) {
+  own(exchangeId);
+  setTimeout(() => tellSilence(exchangeId, channelId, used), ACKNOWLEDGE_MS);
 }
 
 /** Suggestions; rejects where the bot gave none in time, as in Discord. */
@@ -255,7 +271,7 @@ function openMine(exchangeId) {
 }
 
 /** What Discord shows where a bot did not acknowledge in time; only who asked sees it. */
-function tellSilence(exchangeId, channelId, { user, name }) {
+function tellSilence(exchangeId, channelId, used) {
   if (state.exchanges.get(exchangeId)?.acknowledged_ms !== null) return;
   if (channelId !== view.channelId) return;
   log.put({
@@ -272,8 +288,8 @@ function tellSilence(exchangeId, channelId, { user, name }) {
     mention_roles: [],
     flags: 64,
     type: 20,
-    visible_to: user.id,
-    interaction: { id: exchangeId, type: 2, name, user },
+    visible_to: used.user.id,
+    interaction_metadata: { id: exchangeId, type: 2, ...used },
     failed: NO_ANSWER,
   });
 }

@@ -10,7 +10,7 @@ const GROUPED_MS = 7 * 60_000;
 const TICK_MS = 15_000;
 const QUIET_MS = 1500;
 
-/** Gives `show(messages, context)` for another channel or person, `put(message)`, `remove(id)` and `redraw()`. */
+/** Gives `show(messages, context)` for another channel or person, `put(message)`, `remove(id)` and `toNewest()`. */
 export function mountLog({ scroll, list, newer }, now) {
   const items = new Map();
   let shown = [];
@@ -29,8 +29,7 @@ export function mountLog({ scroll, list, newer }, now) {
     if (stuck) newer.hidden = true;
   });
   newer.addEventListener("click", () => {
-    stuck = true;
-    follow();
+    toNewest();
     scroll.focus();
   });
   new ResizeObserver(follow).observe(list);
@@ -41,6 +40,12 @@ export function mountLog({ scroll, list, newer }, now) {
     if (!stuck) return;
     scroll.scrollTop = scroll.scrollHeight;
     newer.hidden = true;
+  }
+
+  /** Go to the newest message, and stay with what comes. */
+  function toNewest() {
+    stuck = true;
+    follow();
   }
 
   /** Show a channel from its newest message on; older ones are drawn above it slice by slice. */
@@ -159,7 +164,7 @@ export function mountLog({ scroll, list, newer }, now) {
     return h("li", { class: "welcome", role: "none" }, h("h2", {}, title), context.mayWrite ? hint : null);
   }
 
-  return { show, put, remove };
+  return { show, put, remove, toNewest };
 }
 
 function belongsTo(message, before) {

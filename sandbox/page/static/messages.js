@@ -13,6 +13,7 @@ const SUPPRESS_EMBEDS = 1 << 2;
 const EPHEMERAL = 1 << 6;
 const LOADING = 1 << 7;
 const COMPONENTS_V2 = 1 << 15;
+const TYPED = 1;
 const LONGEST_SNIPPET = 120;
 
 /** The message as `<article class="message">`; `grouped` where the one before is of the same author and time. */
@@ -25,6 +26,7 @@ export function renderMessage(message, context, { grouped = false } = {}) {
   const article = h(
     "article",
     { class: "message", "data-message-id": message.id, "aria-label": `${name}, ${time.textContent}`, tabindex: "-1" },
+    appsButton(message, context, flags),
     why,
     alone ? avatar(message.author) : h("span", { class: "message-time-aside" }, time),
     h(
@@ -39,7 +41,23 @@ export function renderMessage(message, context, { grouped = false } = {}) {
   article.classList.toggle("grouped", !alone);
   article.classList.toggle("ephemeral", Boolean(flags & EPHEMERAL));
   article.classList.toggle("mentions-me", mentionsMe(message, context));
+  article.addEventListener("contextmenu", (event) => {
+    const menu = article.querySelector(".message-apps");
+    const isOfBrowser = event.target.closest("a, input") !== null || !getSelection().isCollapsed;
+    if (menu !== null && !isOfBrowser && context.onApps(message, menu, event)) event.preventDefault();
+  });
   return article;
+}
+
+/** Opens the menu of what apps do with the message; none on what nobody else sees, or is not said yet. */
+function appsButton(message, context, flags) {
+  if (!context.onApps || flags & (EPHEMERAL | LOADING) || message.loading) return null;
+  const attributes = { class: "message-apps", type: "button", "data-key": "apps", "aria-haspopup": "menu", "aria-expanded": "false" };
+  const button = h("button", { ...attributes, "aria-label": "Apps for this message", title: "Apps" }, h("span", { "aria-hidden": "true" }, "⋯"));
+  // A press takes the focus to the menu; in between it would leave a menu that is open, and so close it.
+  button.addEventListener("mousedown", (event) => event.preventDefault());
+  button.addEventListener("click", () => context.onApps(message, button));
+  return button;
 }
 
 function mentionsMe(message, { me }) {
@@ -69,15 +87,16 @@ function header(message, name, time) {
 function reason(message, context) {
   const used = message.interaction_metadata ?? message.interaction;
   const command = message.interaction?.name ?? message.interaction_metadata?.name;
-  if (used && command) return usedCommand(used.user, command, context);
+  const isTyped = (message.interaction_metadata?.command_type ?? TYPED) === TYPED;
+  if (used && command) return usedCommand(used.user, command, isTyped, context);
   const repliedTo = message.message_reference?.message_id ?? message.interaction_metadata?.interacted_message_id;
   if (repliedTo === undefined || repliedTo === null) return null;
   return reply(message.referenced_message ?? context.messages?.get(repliedTo), repliedTo);
 }
 
-function usedCommand(user, command, context) {
-  const line = `/${command}`;
-  const chip = context.onPrefill
+function usedCommand(user, command, isTyped, context) {
+  const line = isTyped ? `/${command}` : command;
+  const chip = isTyped && context.onPrefill
     ? h("button", { class: "mention", type: "button", onclick: () => context.onPrefill(`${line} `) }, line)
     : h("span", { class: "mention" }, line);
   return h("div", { class: "message-why" }, h("bdi", { class: "message-why-name" }, nameOf(user)), " used ", chip);

@@ -3,16 +3,18 @@
 const NEXT = { auto: "dark", dark: "light", light: "auto" };
 const NAMES = { auto: "◐ Auto", dark: "● Dark", light: "○ Light" };
 
-/** Makes the button go through the themes. */
-export function mountTheme(button, view) {
+/** Makes the buttons go through the themes. */
+export function mountTheme(buttons, view) {
   function draw() {
     if (view.theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = view.theme;
-    button.textContent = NAMES[view.theme];
-    button.setAttribute("aria-label", `Theme: ${view.theme}. Change it`);
+    for (const button of buttons) {
+      button.textContent = NAMES[view.theme];
+      button.setAttribute("aria-label", `Theme: ${view.theme}. Change it`);
+    }
   }
 
-  button.addEventListener("click", () => view.change({ theme: NEXT[view.theme] }));
+  for (const button of buttons) button.addEventListener("click", () => view.change({ theme: NEXT[view.theme] }));
   view.onChange(draw);
   draw();
 }

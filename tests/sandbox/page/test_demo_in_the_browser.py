@@ -119,3 +119,31 @@ async def test_a_failing_source_is_seen_in_the_answer(person: Person) -> None:
         await expect(person.last).to_contain_text("No source could answer")
     finally:
         await source.select_option("works")
+
+
+async def test_a_message_is_explained_through_its_menu_with_keys_alone(person: Person) -> None:
+    tab, keys = person.tab, person.tab.keyboard
+    await person.go("after-dark", "Night Shift")
+    await person.send("/signals reddit")
+    await person.answered()
+    answer = tab.get_by_role("article").filter(has_text="stories found")
+    opener = answer.get_by_role("button", name="Apps for this message")
+    await expect(opener).to_have_css("opacity", "0")
+    await answer.get_by_role("button", name="/signals reddit").focus()
+    await keys.press("Shift+Tab")
+    await expect(opener).to_be_focused()
+    await expect(opener).to_have_css("opacity", "1")
+    await keys.press("Enter")
+    items = tab.get_by_role("menu", name="Apps for this message").get_by_role("menuitem")
+    await expect(items).to_have_text(["Why these items", "Find related"])
+    await keys.press("f")
+    await expect(items.last).to_be_focused()
+    await keys.press("ArrowDown")
+    await expect(items.first).to_be_focused()
+    await keys.press("Enter")
+    await expect(items).to_have_count(0)
+    await expect(person.last).to_contain_text("Max used Why these items", timeout=ANSWER_MS)
+    await expect(person.last).to_contain_text("Why this item", timeout=ANSWER_MS)
+    await expect(person.last).to_contain_text("Only you can see this")
+    await expect(person.last.get_by_role("button", name="Apps for this message")).to_have_count(0)
+    await expect(opener).to_be_focused()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import pytest
 from playwright.async_api import BrowserContext, WebSocketRoute, expect
 from playwright.async_api import Page as Tab
@@ -12,6 +13,7 @@ from benchmarks.browsing import send_command
 from sandbox import posting
 from sandbox.guilds import Channel
 from sandbox.messages import Message
+from tests.sandbox.clients import Rest, register
 
 from .conftest import Scene
 
@@ -87,6 +89,84 @@ async def test_an_edit_keeps_the_keyboards_place(scene: Scene, tab: Tab) -> None
     posting.edit(scene.discord.backend, message, button("Page 2"))
     await expect(tab.get_by_role("article")).to_contain_text("Page 2")
     await expect(pressed).to_be_focused()
+
+
+async def test_the_menu_of_a_message_opens_where_it_is_asked_for_and_closes_again(scene: Scene, tab: Tab) -> None:
+    known: list[dict[str, Any]] = [
+        {"name": "ask", "description": "Ask"},
+        {"name": "Who is it", "type": 2},
+        {"name": "Explain this", "type": 3},
+        {"name": "Find more", "type": 3},
+    ]
+    general = scene.stage.servers[0].first_text_channel()
+    await tab.goto(scene.page.url)
+    message = say(scene, general, button("[a link](https://example.com) and words"))
+    article, items = tab.get_by_role("article"), tab.get_by_role("menuitem")
+    opener = article.get_by_role("button", name="Apps")
+    await expect(article).to_be_visible()
+    await expect(opener).to_have_count(0)
+    async with aiohttp.ClientSession() as session:
+        await register(Rest(session, scene.discord), known)
+    await expect(opener).to_have_count(1)
+    await article.hover()
+    await opener.click()
+    await expect(opener).to_have_attribute("aria-expanded", "true")
+    await expect(items).to_have_text(["Explain this", "Find more"])
+    await tab.keyboard.press("ArrowUp")
+    await expect(items.last).to_be_focused()
+    posting.edit(scene.discord.backend, message, button("[a link](https://example.com) and other words"))
+    await expect(article).to_contain_text("other words")
+    await tab.keyboard.press("Escape")
+    await expect(items).to_have_count(0)
+    await expect(opener).to_be_focused()
+    for _ in range(2):
+        await opener.click()
+    await expect(items).to_have_count(0)
+    await expect(opener).to_have_attribute("aria-expanded", "false")
+    await article.get_by_text("APP").click(button="right")
+    await expect(items.first).to_be_focused()
+    await tab.locator("#channel-name").click()
+    await expect(items).to_have_count(0)
+    await article.get_by_role("link").click(button="right")
+    await expect(items).to_have_count(0)
+    await tab.keyboard.press("Escape")
+    await tab.keyboard.type("/")
+    await expect(tab.get_by_role("option")).to_have_count(1)
+    await tab.get_by_role("button", name="news,").click()
+    say(scene, next(one for one in scene.stage.servers[0].channels.values() if one.name == "news"), button("Told"))
+    await expect(article).to_contain_text("Told")
+    await expect(opener).to_have_count(0)
+
+
+async def test_what_is_chosen_for_a_message_is_sent_and_what_went_wrong_is_told(scene: Scene, tab: Tab) -> None:
+    scene.discord.commands.replace_all(None, [{"name": "Explain this", "type": 3}])
+    scene.discord.activity.tell("world.changed", {})
+    await tab.goto(scene.page.url)
+    message = say(scene, scene.stage.servers[0].first_text_channel(), button())
+    explain = tab.get_by_role("menuitem", name="Explain this")
+    await tab.get_by_role("article").click(button="right")
+    await explain.click()
+    failed = tab.get_by_role("article").last
+    await expect(failed).to_contain_text("used Explain this")
+    await expect(failed).to_contain_text("The application did not respond")
+    await tab.get_by_role("article").first.get_by_text("Page 1").click(button="right")
+    await expect(explain).to_be_focused()
+    posting.delete(scene.discord.backend, message)
+    await expect(tab.get_by_role("article")).to_have_count(1)
+    await explain.click()
+    await expect(tab.locator("#told")).to_have_text("This message is gone.")
+    await expect(tab.get_by_role("region", name="Messages")).to_be_focused()
+
+
+async def test_the_theme_is_changed_on_a_phone_too(scene: Scene, tab: Tab) -> None:
+    await tab.set_viewport_size({"width": 390, "height": 700})
+    await tab.goto(scene.page.url)
+    theme = tab.get_by_role("button", name="Theme")
+    await expect(theme).to_have_count(0)
+    await tab.get_by_role("button", name="Servers and channels").click()
+    for name in ("dark", "light"):
+        await theme.click()
+        await expect(tab.locator("html")).to_have_attribute("data-theme", name)
 
 
 async def test_what_nobody_acknowledges_is_said_to_have_failed(scene: Scene, tab: Tab) -> None:

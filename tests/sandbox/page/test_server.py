@@ -32,6 +32,7 @@ COMMANDS: list[dict[str, Any]] = [
         ],
     },
     {"name": "manage", "description": "Manage", "default_member_permissions": "32"},
+    {"name": "Explain this", "type": 3},
 ]
 
 
@@ -278,6 +279,24 @@ async def test_a_command_that_somebody_may_not_use_is_neither_offered_nor_sent(
     assert (await browser.ask("open_commands", guild_id=guild_id, for_all=True))["ok"]
     assert await finds("Max")
     assert (await browser.ask("command", **{"as": world.ids["Max"]}, **fields))["ok"]
+
+
+async def test_a_command_is_chosen_for_a_message_by_who_may_write_there(world: World, browser: Browser) -> None:
+    news, explain = world.channel("news"), world.command("Explain this")
+    message = await world.discord.say(world.stage.people[0], news, "Hello")
+    fields = {"channel_id": str(news.id), "message_id": str(message.id)}
+    used = await browser.ask("message_command", **{"as": world.ids["Olga"]}, **fields, command_id=explain)
+    exchange = world.discord.backend.exchanges.by_id(int(used["value"]["exchange_id"]))
+    assert exchange is not None
+    assert exchange.payload["data"]["target_id"] == str(message.id)
+    for who, changed, why in (
+        ("Max", {"command_id": explain}, "may not write"),
+        ("Olga", {"command_id": world.command("ask")}, "finds no such command"),
+        ("Olga", {"command_id": explain, "message_id": "1"}, "is gone"),
+        ("Olga", {"command_id": explain, "channel_id": str(world.discord.dm(world.stage.people[1]).id)}, "not see"),
+    ):
+        refused = await browser.ask("message_command", **{"as": world.ids[who]}, **fields | changed)
+        assert (refused["ok"], why in refused["error"]) == (False, True), refused
 
 
 async def test_nobody_acts_where_they_may_not(world: World, browser: Browser) -> None:
