@@ -76,7 +76,7 @@ def option(name: str, value: Any, kind: int = 3) -> dict[str, Any]:
         ("signals myspace", [], "do not know this command"),
         ("signals reddit deeper", [], "do not know this command"),
         ("wolves", [], "do not know this command"),
-        ("signals reddit", [option("timeframe", "2d")], "timeframe is one of 1h, 6h, 24h, 7d, 30d"),
+        ("signals reddit", [option("timeframe", "2d")], "timeframe is one of 1h, 6h, 24h, 48h, 7d, 30d"),
         ("signals reddit", [option("timeframe", 7, 4)], "timeframe takes text"),
         ("signals reddit", [option("limit", 0, 4)], "limit is a whole number from 1 to 25"),
         ("signals reddit", [option("limit", 26, 4)], "from 1 to 25"),
