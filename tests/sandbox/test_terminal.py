@@ -172,6 +172,8 @@ def test_thinking_ephemeral_edited_and_files() -> None:
     assert body(attachments=(file,)) == ["▤ a.txt (2.0 KiB): a file"]
     used = {"name": "signals reddit", "user": {"username": "ada"}}
     assert drawn(content="x", legacy_interaction=used).startswith("╭─ ada used /signals reddit\nScout [APP]")
+    chosen = drawn(content="x", legacy_interaction=used | {"name": "Why"}, metadata={"command_type": 3})
+    assert chosen.startswith("╭─ ada used Why\n")
 
 
 def test_colours_change_nothing_but_colours() -> None:
