@@ -41,6 +41,7 @@ def normalised(definitions: Sequence[Mapping[str, Any]]) -> dict[tuple[int, str]
 def _command(definition: Mapping[str, Any]) -> dict[str, Any]:
     command = {name: definition.get(name) for name in _COMPARED}
     command["type"] = int(definition.get("type") or discord.AppCommandType.chat_input.value)
+    command["description"] = definition.get("description") or ""  # those of a message's menu have none
     command["nsfw"] = bool(definition.get("nsfw"))
     permissions = definition.get("default_member_permissions")
     command["default_member_permissions"] = None if permissions is None else str(permissions)
