@@ -16,7 +16,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from weakref import WeakValueDictionary
@@ -32,7 +32,7 @@ from agents.events import utc_now
 from agents.fetch.request import Fetch, Request, Response
 from agents.resilience.breaker import Breakers, StateListener
 from agents.resilience.cache import Cache, Cached, CacheState
-from agents.resilience.limiter import HostLimiter, Later, upstream_host
+from agents.resilience.limiter import ON_BEHALF_OF, HostLimiter, Later, upstream_host
 from agents.resilience.retry import RetryPolicy, replace_retry_log, retrying
 from agents.signal import Timeframe
 from agents.source import HostLimit, Question, Scan, Source, SourceSpec
@@ -92,7 +92,7 @@ class GuardedFetch:
     """The fetch that one scan is given: retried, circuit-broken, limited and timed, until ``deadline_at``.
 
     One per scan; it may be used for several hosts at once. ``deadline_at`` is a moment of ``clock``. Its requests
-    are made when it is the turn of one of its ``tenants``, which may grow; empty: they are nobody's.
+    are made when it is the turn of one of those ``ON_BEHALF_OF`` whom the scan is.
     """
 
     def __init__(
@@ -106,11 +106,9 @@ class GuardedFetch:
         limiter: HostLimiter,
         clock: Callable[[], float],
         rng: random.Random,
-        tenants: Collection[str] = (),
     ) -> None:
         self._raw = raw
         self._source = source
-        self._tenants = tenants
         self._deadline_at = deadline_at
         self._retry = retry
         self._breakers = breakers
@@ -161,7 +159,7 @@ class GuardedFetch:
         # Half of what is left may be spent on waiting for a turn: what is then left for the call is no less.
         with self._breakers.of(self._source, host).attempt():
             lane = self._limiter.lane(request.url)
-            async with self._limiter.permit(lane, self._remaining_s() / 2, self._tenants):
+            async with self._limiter.permit(lane, self._remaining_s() / 2, ON_BEHALF_OF.get()):
                 response = await self._timed(request, lane, attempts_left)
                 if request.pause_s is not None and (asked_s := request.pause_s(response)) > 0:
                     self._limiter.pause(lane, asked_s)
@@ -299,8 +297,9 @@ class ScanGuard:
         await self._cache.close()
 
     async def _load(self, source: Source, question: Question, key: Key, askers: _Askers) -> tuple[Scan, datetime]:
+        ON_BEHALF_OF.set(askers)  # of this task, which is the scan's own, and those that it begins
         try:
-            return await self._bounded(source, question, askers), self._now()
+            return await self._bounded(source, question), self._now()
         except SourceError:
             raise
         except Exception as error:
@@ -311,7 +310,7 @@ class ScanGuard:
         finally:
             self._askers.pop(key, None)
 
-    async def _bounded(self, source: Source, question: Question, askers: _Askers) -> Scan:
+    async def _bounded(self, source: Source, question: Question) -> Scan:
         timeout_s = self._config.timeout_s
         fetch = GuardedFetch(
             self._raw,
@@ -322,7 +321,6 @@ class ScanGuard:
             limiter=self._limiter,
             clock=self._clock,
             rng=self._rng,
-            tenants=askers,
         )
         deadline = asyncio.timeout(timeout_s)
         try:

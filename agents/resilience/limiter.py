@@ -10,12 +10,15 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from agents.errors import OwnLimit
 from agents.source import HostLimit
 
+ON_BEHALF_OF: ContextVar[Collection[str]] = ContextVar("on_behalf_of", default=())
+"""The tenants for whom the present work is done: more may join them meanwhile. Empty: it is nobody's."""
 REMEMBERED = 100
 """Tenants of one host of whom is known what they had of it; more than ask at a time."""
 _LONGEST_PAUSE_S = 3600.0

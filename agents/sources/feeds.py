@@ -3,12 +3,15 @@
 import asyncio
 import os
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from agents.errors import LifecycleError, UnexpectedContent
+from agents.resilience.limiter import ON_BEHALF_OF, HostLimiter
+from agents.source import HostLimit
 from agents.sources import feed_worker
 from agents.sources.feed_worker import LENGTH, Feed, Page, ParseReply, ParseRequest
 
@@ -18,6 +21,8 @@ PAGE_BYTES = 256_000
 """Of a web page; the rest is not looked at."""
 _PROGRAM = str(Path(feed_worker.__file__).resolve())
 _START_S = 20.0
+_LONGEST_WAIT_S = 60.0
+"""For a turn; longer than a scan may take."""
 _REPLY_BYTES = 16_000_000
 _ENVIRONMENT = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """All that a worker inherits: no secret."""
@@ -39,11 +44,12 @@ class FeedParser:
     """Reads feeds in worker processes, started when first needed and kept; ``close`` ends them all.
 
     ``timeout_s`` is granted to one feed; a worker that takes longer is killed, and the next feed gets a new one.
+    Those ``ON_BEHALF_OF`` whom feeds are read have half of the workers each at most, and take turns.
     """
 
     def __init__(self, *, workers: int = 2, timeout_s: float = 5.0) -> None:
         self._timeout_s = timeout_s
-        self._permits = asyncio.Semaphore(workers)
+        self._turns = HostLimiter({}, default=HostLimit(concurrency=workers))
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
         self._endings: set[asyncio.Task[None]] = set()
@@ -51,7 +57,7 @@ class FeedParser:
 
     async def parse(self, body: bytes, charset: str | None) -> Feed:
         """See ``ReadsFeeds``; at most ``MAX_ITEMS`` items."""
-        async with self._permits:
+        async with self._turn():
             reply = await self._answer(ParseRequest(body, charset, MAX_ITEMS))
         if reply.feed is None:
             raise UnexpectedContent(reply.error)
@@ -59,7 +65,7 @@ class FeedParser:
 
     async def page(self, body: bytes, charset: str | None) -> Page:
         """The feeds that a web page names in its first ``PAGE_BYTES``; ``UnexpectedContent`` as for ``parse``."""
-        async with self._permits:
+        async with self._turn():
             reply = await self._answer(ParseRequest(body[:PAGE_BYTES], charset, 0, is_page=True))
         if reply.page is None:
             raise UnexpectedContent(reply.error)
@@ -72,6 +78,9 @@ class FeedParser:
             self._end(worker)
         while self._endings:
             await asyncio.wait(self._endings)
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return self._turns.permit("", _LONGEST_WAIT_S, ON_BEHALF_OF.get())
 
     async def _answer(self, request: ParseRequest) -> ParseReply:
         self._refuse_if_closed()

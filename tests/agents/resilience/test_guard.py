@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -25,6 +25,7 @@ from agents.fetch.request import Fetch, Request
 from agents.resilience import guard as guard_module
 from agents.resilience.breaker import CircuitState
 from agents.resilience.guard import GuardedScan, ResilienceConfig, ScanGuard, ScanState, question_key
+from agents.resilience.limiter import ON_BEHALF_OF
 from agents.resilience.retry import RetryPolicy
 from agents.signal import Timeframe
 from agents.source import HostLimit, Question, Scan
@@ -133,6 +134,26 @@ async def test_whoever_waited_for_a_scan_lends_no_turn_to_the_next_of_the_same_q
     await settle()
     assert len(upstream.calls) == 3
     await end(guard, scans)
+
+
+async def test_all_that_a_scan_does_is_on_behalf_of_those_who_wait_for_it() -> None:
+    gate = asyncio.Event()
+    seen: list[Collection[str]] = []
+
+    class Waiting(OnePage):
+        async def scan(self, question: Question, fetch: Fetch) -> Scan:
+            await gate.wait()
+            seen.append(set(await asyncio.create_task(asyncio.to_thread(ON_BEHALF_OF.get))))
+            return Scan(())
+
+    guard, source = make(Upstream()), Waiting()
+    asked = [asyncio.create_task(guard.scan(source, question(), None, tenant=name)) for name in ("a", "b", "b")]
+    await settle()
+    gate.set()
+    await asyncio.wait(asked)
+    await guard.scan(source, question("alone"), None)
+    assert seen == [{"a", "b"}, set()]
+    assert ON_BEHALF_OF.get() == ()
 
 
 async def end(guard: ScanGuard, scans: list[asyncio.Task[GuardedScan]]) -> None:

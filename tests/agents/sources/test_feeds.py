@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from agents.errors import LifecycleError, UnexpectedContent
+from agents.resilience.limiter import ON_BEHALF_OF
 from agents.sources.feed_worker import Feed
 from agents.sources.feeds import MAX_ITEMS, FeedParser
 from tests.agents.sources.fakes import RECORDINGS, recorded
@@ -231,6 +232,34 @@ async def test_a_cancelled_reading_frees_its_place_and_leaves_no_process(
     assert (await parser.parse(rss(item(1)), None)).entries
     await parser.close()
     assert children() <= before
+
+
+async def test_one_tenants_feeds_leave_a_worker_to_another_tenant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = FeedParser(workers=2)
+
+    async def read(tenant: str) -> None:
+        ON_BEHALF_OF.set({tenant})
+        await parser.parse(rss(item(1)), None)
+
+    with a_worker_that(tmp_path, monkeypatch, HANGS):
+        readings = [asyncio.create_task(read("a")) for _ in range(3)]
+        await until(lambda: len(parser._workers) == 1)
+        await asyncio.sleep(0.02)
+        assert len(parser._workers) == 1
+        readings.append(asyncio.create_task(read("b")))
+        await until(lambda: len(parser._workers) == 2)
+        for reading in readings:
+            reading.cancel()
+        await asyncio.wait(readings)
+    await parser.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 async def test_many_feeds_share_the_workers(parser: FeedParser) -> None:
