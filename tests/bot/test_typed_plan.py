@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.errors import InvalidOption, NotConfigured, ScoutError
@@ -206,6 +206,7 @@ def test_values_out_of_range_are_told_by_their_names(typed: dict[str, Any], told
     assert told in raised.value.sentence
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["every", "at", "days", "timezone", "cron", "quiet", "sources", "tag", "clear", "name"]),
        st.text(max_size=60))  # fmt: skip
 def test_whatever_is_typed_is_understood_or_refused_in_words(option: str, text: str) -> None:

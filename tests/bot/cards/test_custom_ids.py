@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.cards.custom_ids import (
@@ -44,6 +44,7 @@ VERBS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=8)
 NONCE = "0123456789abcdef01234567"
 
 
+@settings(deadline=None)
 @given(VERBS, st.text("0123456789abcdefABCXYZ_-", min_size=1, max_size=25), st.integers(1, 2**64 - 1),
        st.text("abcXYZ019_./+-", max_size=66))  # fmt: skip
 def test_what_was_written_about_digests_is_read(verb: str, nonce: str, guild_id: int, detail: str) -> None:

@@ -171,6 +171,7 @@ def test_whatever_is_in_a_digest_each_message_stays_within_every_limit(
             assert smaller(rebuilt) is None
 
 
+@settings(deadline=None)
 @given(nasty.signals, st.integers(1, 25))
 def test_a_story_in_its_shortest_form_has_an_upper_bound(signal: Signal, number: int) -> None:
     assert len(story(number, signal, DETAILS[-1], samples.TITLES)) <= 700

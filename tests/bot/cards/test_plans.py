@@ -162,6 +162,7 @@ def test_whatever_is_in_a_digest_its_cards_stay_within_the_limits(
         assert card.embed.title
 
 
+@settings(deadline=None)
 @given(st.lists(nasty.texts, min_size=1, max_size=3))
 def test_names_and_problems_of_strangers_do_nothing(texts: list[str]) -> None:
     one = samples.subscription(query=texts[0][:200])
@@ -217,6 +218,7 @@ def test_a_workflow_without_digests_says_how_to_make_one() -> None:
 # -- setup
 
 
+@settings(deadline=None)
 @given(
     st.none() | st.integers(1, 2**64 - 1),
     st.sets(st.sampled_from(KNOWN)),
@@ -240,6 +242,7 @@ def test_where_other_sources_are_offered_by_now_all_are_chosen_again() -> None:
     assert after == Chosen(5, (), "08:00", "UTC")
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_letters + string.digits + "_./+-", max_size=66))
 def test_a_forged_choice_is_none_or_valid(detail: str) -> None:
     read = setup.read(detail, KNOWN)
