@@ -271,7 +271,12 @@ class SqlOutbox:
         return await self._line.do(self._end_all, end)
 
     async def purge(self, now: datetime) -> None:
-        """See ``Outbox``."""
+        """See ``Outbox``. Where nothing is old, nothing is written."""
+        for old in (_old_webhooks(now), _old_servings(now), _old_workflows(now)):
+            if await self._rows(old.limit(1)):
+                break
+        else:
+            return
         while await self._line.do(_purge_all, now):
             pass
 
@@ -726,13 +731,24 @@ async def _counts(
 async def _purge_all(connection: AsyncConnection, moments: Sequence[datetime]) -> Sequence[bool]:
     """A piece of what is old; True: there may be more."""
     now = min(moments)
-    await connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.at < (now - KEEP_WEBHOOKS).timestamp()))
-    before = (now - KEEP_HISTORY).timestamp()
-    await connection.execute(delete(SERVED_GUILDS).where(SERVED_GUILDS.c.at < before))
-    old = select(WORKFLOWS.c.number).where(WORKFLOWS.c.begun.is_(True), WORKFLOWS.c.finished_at < before)
-    numbers = (await connection.execute(old.limit(_PURGED_AT_ONCE))).scalars().all()
+    await connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id.in_(_old_webhooks(now))))
+    await connection.execute(delete(SERVED_GUILDS).where(SERVED_GUILDS.c.guild_id.in_(_old_servings(now))))
+    numbers = (await connection.execute(_old_workflows(now).limit(_PURGED_AT_ONCE))).scalars().all()
     await connection.execute(delete(WORKFLOWS).where(WORKFLOWS.c.number.in_(numbers)))  # runs and parts with them
     return [len(numbers) == _PURGED_AT_ONCE] * len(moments)
+
+
+def _old_webhooks(now: datetime) -> Select[Any]:
+    return select(WEBHOOKS.c.id).where(WEBHOOKS.c.at < (now - KEEP_WEBHOOKS).timestamp())
+
+
+def _old_servings(now: datetime) -> Select[Any]:
+    return select(SERVED_GUILDS.c.guild_id).where(SERVED_GUILDS.c.at < (now - KEEP_HISTORY).timestamp())
+
+
+def _old_workflows(now: datetime) -> Select[Any]:
+    before = (now - KEEP_HISTORY).timestamp()
+    return select(WORKFLOWS.c.number).where(WORKFLOWS.c.begun.is_(True), WORKFLOWS.c.finished_at < before)
 
 
 def _seen_of(subscription_ids: Collection[str], rows: Sequence[Row[Any]]) -> Mapping[str, tuple[SeenItem, ...]]:
