@@ -21,8 +21,10 @@ from benchmarks import (
     discovery,
     event_flood,
     fairness,
+    feeds,
     killed_digests,
     page,
+    ranking,
     same_story,
     settings,
     single_flight,
@@ -45,6 +47,8 @@ FIGURES: Mapping[str, Measure] = {
         digest_faults,
         event_flood,
         same_story,
+        feeds,
+        ranking,
         page,
     )
 }

@@ -44,13 +44,13 @@ async def measure(size: Size) -> list[Measured]:
     runs = _RUNS[size]
     with tempfile.TemporaryDirectory() as folder:
         for run in range(runs + 1):
-            (Path(folder) / f"{run}.xml").write_text(_feed(random_), encoding="utf-8")
-        signals = [_signal(random_, number) for number in range(SIGNALS)]
+            (Path(folder) / f"{run}.xml").write_text(sample_feed(random_), encoding="utf-8")
+        signals = [sample_signal(random_, number) for number in range(SIGNALS)]
         async with _served(Path(folder)) as address, scout_reading(MemoryBus(), feeds=(), address=address) as scout:
             await _work(scout, f"http://{address}/{runs}.xml", signals)  # starts what is started once
             for run in range(runs):
-                busy_s, took_s = await _longest_stall(_work(scout, f"http://{address}/{run}.xml", signals))
-                idle_s, _ = await _longest_stall(asyncio.sleep(took_s))
+                busy_s, took_s = await longest_stall_s(_work(scout, f"http://{address}/{run}.xml", signals))
+                idle_s, _ = await longest_stall_s(asyncio.sleep(took_s))
                 more_ms.append((busy_s - idle_s) * 1000)
                 busy_ms.append(busy_s * 1000)
                 idle_ms.append(idle_s * 1000)
@@ -74,7 +74,7 @@ async def _work(scout: SignalsScout, feed: str, signals: list[Signal]) -> None:
     assert len(ranked.signals) == 10
 
 
-async def _longest_stall(work: Awaitable[object]) -> tuple[float, float]:
+async def longest_stall_s(work: Awaitable[object]) -> tuple[float, float]:
     """The longest that a task which wants to run every millisecond had to wait, and how long the work took."""
     longest_s = 0.0
 
@@ -115,7 +115,7 @@ async def _served(folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-def _feed(random_: random.Random) -> str:
+def sample_feed(random_: random.Random) -> str:
     """RSS as blogs send it: a title, a summary, and the whole text as HTML."""
     items = [_item(random_, number) for number in range(ITEMS)]
     head = '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel><title>Blog</title>\n'
@@ -134,7 +134,7 @@ def _item(random_: random.Random, number: int) -> str:
     )
 
 
-def _signal(random_: random.Random, number: int) -> Signal:
+def sample_signal(random_: random.Random, number: int) -> Signal:
     source = ("reddit", "hackernews", "news")[number % 3]
     return Signal(
         id=f"{source}:{number}",

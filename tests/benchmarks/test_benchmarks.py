@@ -15,8 +15,8 @@ from benchmarks.same_story import LABELLED
 async def test_it_runs_and_gives_a_figure(name: str) -> None:
     if name == "page" and find_chromium() is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium; or name one in CHROMIUM)")
-    if name == "same-story" and not LABELLED.is_dir():
-        pytest.skip("the labelled pairs are not part of the repository")
+    if name in {"same-story", "feeds"} and not LABELLED.is_dir():
+        pytest.skip("labelled pairs and recorded feeds are not part of the repository")
     results = await {**FIGURES, **LONG}[name](Size.TINY)
     assert results
     for result in results:
