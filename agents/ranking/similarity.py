@@ -206,7 +206,7 @@ def _swapped(one: Title, other: Title) -> bool:
     my_own, their_own = mine[start : len(mine) - end], theirs[start : len(theirs) - end]
     if not (1 <= len(my_own) <= MOST_SWAPPED and 1 <= len(their_own) <= MOST_SWAPPED):
         return False
-    if not (_tells(my_own) and _tells(their_own)):
+    if not (_tells(my_own) or _tells(their_own)):
         return False
     return fuzz.ratio("".join(my_own), "".join(their_own)) < SPELLED_ALIKE
 
