@@ -5,7 +5,7 @@ Parsed as browsers do (https://url.spec.whatwg.org), so that what is shown is wh
 
 import re
 import unicodedata
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 import can_ada
 
@@ -66,6 +66,22 @@ _TRACKERS = frozenset(
 )
 _TRACKER_PREFIXES = ("utm_", "hsa_", "pk_", "mtm_", "piwik_", "stm_")
 
+_REDIRECTORS = {
+    "google.com/url": ("url", "q"),
+    "l.facebook.com/l.php": ("u",),
+    "lm.facebook.com/l.php": ("u",),
+    "l.instagram.com": ("u",),
+    "out.reddit.com": ("url",),
+    "youtube.com/redirect": ("q",),
+    "duckduckgo.com/l": ("uddg",),
+    "t.umblr.com/redirect": ("z",),
+    "steamcommunity.com/linkfilter": ("u", "url"),
+    "vk.com/away.php": ("to",),
+    "slack-redir.net/link": ("url",),
+    "linkedin.com/redir/redirect": ("url",),
+}
+"""Pages that only lead elsewhere, by host and path, and the parameters that say where to."""
+
 _FOLDED_LABELS = frozenset({"www", "m", "mobile", "amp"})
 _AMP_PARAMETERS = frozenset({"amp", "amp=", "amp=1", "amp=true", "outputType=amp", "output=amp"})
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
@@ -80,10 +96,11 @@ _LATIN_LOOKALIKES = frozenset("\u0131\u0138\u017f")
 def canonical(url: str) -> str | None:
     """The one spelling of an http or https address; None for anything else, and for what is too long.
 
+    A redirector's address (``google.com/url?q=…``) is that of the page to which it leads.
     Without user name and password, default port, trackers, trailing slash and fragment (but ``#!`` routes
     stay); host in lower case and ASCII, parameters in order of their names. Idempotent.
     """
-    parsed = _parse(url)
+    parsed = _parse(_unwrapped(url))
     if parsed is None:
         return None
     path = parsed.pathname.rstrip("/") or "/"
@@ -135,6 +152,25 @@ def join(base: str, relative: str) -> str | None:
     except (ValueError, TypeError):
         return None
     return joined if joined.startswith(("http://", "https://")) and len(joined) <= MAX_LENGTH else None
+
+
+def _unwrapped(url: str) -> str:
+    """Where a redirector leads, or the address itself; each is shorter than the one before, so this ends."""
+    while (target := _target(url)) is not None:
+        url = target
+    return url
+
+
+def _target(url: str) -> str | None:
+    parsed = _parse(url)
+    if parsed is None or not parsed.search:
+        return None
+    names = _REDIRECTORS.get(f"{parsed.hostname.removeprefix('www.')}{parsed.pathname.rstrip('/')}")
+    if names is None:
+        return None
+    given = dict(parse_qsl(parsed.search[1:]))
+    target = next((given[name] for name in names if name in given), None)
+    return target if target is not None and len(target) < len(url) and _parse(target) is not None else None
 
 
 def _parse(url: str) -> can_ada.URL | None:

@@ -138,3 +138,32 @@ def test_anything_may_be_asked(text: str) -> None:
         identity(url)
         domain(url)
         join("https://x.org/", text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.google.com/url?sa=t&url=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1&usg=x",
+        "https://l.facebook.com/l.php?u=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1%26utm_source%3Dfb&h=AT0",
+        "https://out.reddit.com/?url=https%3A%2F%2Fwww.google.com%2Furl%3Fq%3Dhttps%253A%252F%252Fsite.example%252Fa%253Fb%253D1",
+        "https://duckduckgo.com/l/?uddg=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1",
+    ],
+)
+def test_a_redirector_is_the_page_to_which_it_leads(url: str) -> None:
+    assert canonical(url) == "https://site.example/a?b=1"
+    assert identity(url) == identity("http://www.site.example/a/?b=1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.google.com/url?q=javascript:alert(1)",
+        "https://www.google.com/url?q=not+an+address",
+        "https://www.google.com/url",
+        "https://site.example/url?q=https://elsewhere.example/",
+        "https://www.google.com/search?q=https://elsewhere.example/",
+    ],
+)
+def test_what_leads_nowhere_stays_as_it_is(url: str) -> None:
+    assert "elsewhere.example" not in str(canonical(url)).partition("?")[0]
+    assert canonical(url) is not None
