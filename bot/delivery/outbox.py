@@ -135,9 +135,9 @@ class OutboxSender:
         """Begin what was claimed, each part in its turn."""
         while True:
             await self._filled.wait()
-            for turn in await self._pacer.turns(len(self._claimed)):
-                part = self._claimed.popleft()
-                self._begin([part], self._send(part, turn))
+            turn = await self._pacer.take()
+            part = self._claimed.popleft()
+            self._begin([part], self._send(part, turn))
             if len(self._claimed) <= FEW:
                 self._woken.set()
             if not self._claimed:

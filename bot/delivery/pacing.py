@@ -13,6 +13,8 @@ A_SECOND = 49
 """Of Discord's 50: one is left for what the client does by itself. Answers to interactions do not count."""
 UNANSWERED_S = 2.0
 """A request that has no answer for so long was counted by Discord by now, or never will be."""
+SPREAD = 0.9
+"""How much of a second the budget of one is spread over: fifty requests at once would make everything else wait."""
 _FASTEST_KEPT_S = 60.0
 _WINDOW_S = 1.0
 
@@ -71,6 +73,8 @@ class Pacer:
     def __init__(self, clock: Clock, *, a_second: int = A_SECOND) -> None:
         self._clock = clock
         self._a_second = a_second
+        self._spacing_s = SPREAD * _WINDOW_S / a_second
+        self._next_at = 0.0
         self._out: set[Turn] = set()
         self._paused_until = 0.0
         self._order = asyncio.Lock()
@@ -86,24 +90,28 @@ class Pacer:
         """Give no turn for so long, or for longer if that was asked for before."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
-    async def turns(self, most: int = 1) -> list[Turn]:
-        """Wait until there is at least one, and take up to ``most`` of those that are there."""
+    async def take(self) -> Turn:
+        """Wait for a turn."""
         async with self._order:
             while True:
                 self._changed.clear()
                 now = self._clock.monotonic()
                 self._out = {turn for turn in self._out if turn.counts_until > now}
-                free = 0 if now < self._paused_until else self._a_second - len(self._out)
-                if free > 0:
-                    taken = [Turn(self, now) for _ in range(min(free, most))]
-                    self._out.update(taken)
-                    return taken
-                await self._until_something_changes(now)
+                wait_s = max(self._paused_until, self._next_at) - now
+                if wait_s > 0:
+                    await self._clock.sleep(wait_s)
+                elif len(self._out) < self._a_second:
+                    turn = Turn(self, now)
+                    self._out.add(turn)
+                    self._next_at = now + self._spacing_s
+                    return turn
+                else:
+                    await self._clock.wait(self._changed, min(turn.counts_until for turn in self._out) - now)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Around one request: waits for its turn."""
-        (turn,) = await self.turns()
+        turn = await self.take()
         turn.begin()
         try:
             yield
@@ -126,9 +134,3 @@ class Pacer:
         """See ``Turn``."""
         self._out.discard(turn)
         self._changed.set()
-
-    async def _until_something_changes(self, now: float) -> None:
-        if now < self._paused_until:
-            await self._clock.sleep(self._paused_until - now)
-        else:
-            await self._clock.wait(self._changed, min(turn.counts_until for turn in self._out) - now)

@@ -179,7 +179,7 @@ class Posting:
 
     async def _repeat(self, part: Part, doubt: _Doubt) -> bool:
         """Send it again while Discord remembers the nonce; whether that told."""
-        (turn,) = await self._pacer.turns()
+        turn = await self._pacer.take()
         left_s = doubt.repeat_until - self._clock.monotonic()
         if left_s <= 0:  # its turn came too late
             turn.unused()

@@ -74,7 +74,7 @@ async def test_what_hangs_takes_its_place_for_three_seconds_only() -> None:
     hanging = [asyncio.create_task(Counter(clock).request(pacer, 30.0, 0.0)) for _ in range(2)]
     await settle()
     began = clock.now_s
-    third = asyncio.create_task(pacer.turns())
+    third = asyncio.create_task(pacer.take())
     await clock.until(third.done)
     assert clock.now_s - began == pytest.approx(UNANSWERED_S + 1.0)
     for task in hanging:
@@ -84,15 +84,25 @@ async def test_what_hangs_takes_its_place_for_three_seconds_only() -> None:
 async def test_turns_that_were_not_used_are_there_at_once() -> None:
     clock = VirtualClock()
     pacer = Pacer(clock, a_second=3)
-    taken = await pacer.turns(5)
-    assert len(taken) == 3
-    waiting = asyncio.create_task(pacer.turns())
-    await settle()
+    first = asyncio.create_task(pacer.take())
+    others = [asyncio.create_task(pacer.take()) for _ in range(2)]
+    await clock.until(lambda: all(other.done() for other in others))
+    waiting = asyncio.create_task(pacer.take())
+    await clock.passes(0.5)
     assert not waiting.done()
-    taken[0].unused()
+    began = clock.now_s
+    first.result().unused()
     await settle()
     assert waiting.done()
-    assert clock.now_s == 1000.0
+    assert clock.now_s == began
+
+
+async def test_a_budget_is_spread_over_its_second_instead_of_being_spent_at_once() -> None:
+    clock = VirtualClock()
+    counter, pacer = Counter(clock), Pacer(clock)
+    await _all(clock, counter, pacer, [(0.005, 0.005)] * 120)
+    gaps = [later - earlier for earlier, later in pairwise(counter.counted)]
+    assert min(gaps) >= 0.9 / A_SECOND - 1e-9
 
 
 async def test_a_pause_holds_everybody_and_the_longest_counts() -> None:
@@ -101,7 +111,7 @@ async def test_a_pause_holds_everybody_and_the_longest_counts() -> None:
     pacer.pause(600)
     pacer.pause(5)
     assert pacer.paused_s == 600
-    waiting = asyncio.create_task(pacer.turns())
+    waiting = asyncio.create_task(pacer.take())
     await clock.passes(599)
     assert not waiting.done()
     await clock.until(waiting.done, 2)
@@ -111,8 +121,8 @@ async def test_a_pause_holds_everybody_and_the_longest_counts() -> None:
 async def test_a_pause_that_begins_while_somebody_waits_holds_them_too() -> None:
     clock = VirtualClock()
     pacer = Pacer(clock, a_second=1)
-    await pacer.turns()
-    waiting = asyncio.create_task(pacer.turns())
+    await pacer.take()
+    waiting = asyncio.create_task(pacer.take())
     await settle()
     pacer.pause(30)
     await clock.passes(29)
