@@ -35,10 +35,8 @@ SETTLE_S = 0.25
 PURGE_S = 3600.0
 AT_ONCE = 8
 """Questions under way; commands have the other places of the agents."""
-PAGE = 250
+PAGE = 100
 """Runs that are looked at together."""
-SLICE = 10
-"""Of them, before others have their turn on the loop."""
 DRAWN_AT_ONCE = 20
 RUNS_AT_ONCE = 1000
 """Roughly how many runs are begun before those begun already were taken up."""
@@ -230,9 +228,8 @@ class Digests:
         settings = await self._settings.get_several({run.subscription.guild_id for run in page})
         now = self._clock.monotonic()
         groups: dict[str, list[tuple[Run, Wanted]]] = {}
-        for number, run in enumerate(page):
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
+        for run in page:
+            await asyncio.sleep(0)  # commands have their turn on the loop
             later = self._later.get(run.id)
             if run.id in self._under_way or (later is not None and later.at > now):
                 continue
