@@ -5,13 +5,17 @@ UV_VERSION := 0.13.9
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench bench-long screenshot schemas lock clean
+.PHONY: demo test search check bench bench-long screenshot schemas lock clean
 
 demo: .venv/installed
 	@$(PY) -m bot demo $(ARGS)
 
 test: .venv/installed
 	@$(PY) -m pytest $(ARGS)
+
+# The tests of properties, with examples that no run before has tried. Found something: keep it as an @example.
+search: .venv/installed
+	@HYPOTHESIS_PROFILE=searching $(PY) -m pytest -m hypothesis $(ARGS)
 
 check: .venv/installed
 	@$(PY) -m ruff check .
