@@ -167,6 +167,8 @@ def _fact(word: str) -> str | None:
 
 def alike(one: Headline, other: Headline) -> bool:
     """Whether two titles of at least ``MIN_WORDS`` words are enough to call what they head one story."""
+    if one.title.stems.isdisjoint(other.title.stems):  # of four words, at most two may be spelled otherwise
+        return False
     if min(one.title.count, other.title.count) >= LONG_WORDS and same(one.title, other.title):
         return True
     return _spelled_alike(one, other)

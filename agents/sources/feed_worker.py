@@ -33,6 +33,7 @@ LENGTH = struct.Struct(">I")
 
 _TEXT_CHARS = 8_000
 _KEY_CHARS = 2_000
+_DATE_CHARS = 60
 _MOST_LINKS = 10
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/feed+json"})
 _DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}?\?>")
@@ -40,7 +41,8 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _ITEM_END = re.compile(r"</(?:\w{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
 _NOT_IN_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)])
-_HAS_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CONTROLS_NOT_IN_XML = bytes(code for code in _NOT_IN_XML if code < 32)
+_NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -163,9 +165,20 @@ def _python_charset(name: str | None) -> str | None:
 
 
 def _clean(text: str) -> str:
-    if _HAS_NOT_IN_XML.search(text):  # looking is three times as fast as translating, and most have none
+    if not _is_xml_text(text):
         text = text.translate(_NOT_IN_XML)
     return _DECLARATION.sub("", text, count=1)
+
+
+def _is_xml_text(text: str) -> bool:
+    """Whether XML allows all of its characters, as nearly always; found ten times as fast as they are taken out."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    if any(character in encoded for character in _NONCHARACTERS):
+        return False
+    return len(encoded.translate(None, _CONTROLS_NOT_IN_XML)) == len(encoded)
 
 
 def read_feed(text: str, max_items: int) -> Feed:
@@ -206,10 +219,20 @@ def _read_fast(text: str, max_items: int) -> Feed | None:
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError):
         return None
     title = _text(parsed.get("feed", {}).get("title"))
-    return Feed(title, [_fast_entry(item) for item in parsed.get("entries", [])[:max_items]])
+    items = parsed.get("entries", [])
+    dates = _plain_dates(text, len(items))
+    return Feed(title, [_fast_entry(item, date) for item, date in zip(items[:max_items], dates, strict=False)])
 
 
-def _fast_entry(item: Mapping[str, Any]) -> Entry:
+def _plain_dates(text: str, count: int) -> list[str]:
+    """The publication date that each item of an RSS feed spells; empty where that takes more than a look."""
+    items = text.split("<item>")[1:]
+    if len(items) != count:
+        return [""] * count
+    return [item.partition("<pubDate>")[2][:_DATE_CHARS].partition("<")[0] for item in items]
+
+
+def _fast_entry(item: Mapping[str, Any], plain_date: str) -> Entry:
     key = _text(item.get("id"), _KEY_CHARS)
     return Entry(
         key=key,
@@ -218,20 +241,23 @@ def _fast_entry(item: Mapping[str, Any]) -> Entry:
         author=_text(item.get("author")),
         summary=_text(item.get("description")),
         content=_content(item.get("content")),
-        published_s=_fast_date(item, key),
+        published_s=_fast_date(item, key, plain_date),
     )
 
 
-def _fast_date(item: Mapping[str, Any], key: str) -> float | None:
+def _fast_date(item: Mapping[str, Any], key: str, plain_date: str) -> float | None:
     """When it was published, else updated.
 
-    For want of a date the parser reads one into the guid: ``1`` becomes the first of a month. That is no date.
+    For want of a date the parser reads one into the guid: ``1`` becomes the first of a month. That is no date. Asking
+    it what it makes of a guid takes as long as the rest of the item, so the date that stands there is asked first.
     """
     from fastfeedparser.main import _parse_date
 
     published = item.get("published")
-    if published and key and not key.startswith(("http://", "https://")) and _parse_date(key) == published:
-        published = None
+    if published and key and not key.startswith(("http://", "https://")):
+        is_written = bool(plain_date) and _parse_date(plain_date) == published
+        if not is_written and _parse_date(key) == published:
+            published = None
     return _iso_seconds(published) or _iso_seconds(item.get("updated"))
 
 

@@ -77,3 +77,17 @@ def test_an_id_is_no_date(guid: str, dated: bool) -> None:
     body = f'<rss version="2.0"><channel><title>Wire</title>{item}</channel></rss>'
     [entry] = read_feed(body, 10).entries
     assert entry.published_s == (1767607200.0 if dated else None)
+
+
+@pytest.mark.parametrize("date", ["soon", "", "<b>soon</b>"])
+def test_nor_is_it_one_beside_a_date_that_cannot_be_read(date: str) -> None:
+    item = f"<item><title>T</title><guid>12</guid><pubDate>{date}</pubDate></item>"
+    [entry] = read_feed(f'<rss version="2.0"><channel>{item}</channel></rss>', 10).entries
+    assert entry.published_s is None
+
+
+def test_nor_where_the_beginning_of_an_item_is_quoted() -> None:
+    quoting = "<item><title>A</title><guid>12</guid><description><![CDATA[Write <item> first]]></description></item>"
+    dated = "<item><title>B</title><guid>1</guid><pubDate>Mon, 05 Jan 2026 10:00:00 GMT</pubDate></item>"
+    feed = read_feed(f'<rss version="2.0"><channel>{quoting}{dated}</channel></rss>', 10)
+    assert [entry.published_s for entry in feed.entries] == [None, 1767607200.0]
