@@ -11,9 +11,10 @@ from agents.events import Filters
 from agents.ranking.diversity import first
 from agents.ranking.duplicates import combine, stories
 from agents.ranking.filters import Phrases
+from agents.ranking.pauses import no_full_collections
 from agents.ranking.query import Query, parse
 from agents.ranking.reading import Reading, read
-from agents.ranking.score import Assessed, assess, best_first, corroborated
+from agents.ranking.score import Assessed, assess, best_first, corroborated, sort_best_first
 from agents.signal import LeftOut, Reason, Signal, Timeframe
 
 INLINE_MAX = 60
@@ -133,11 +134,12 @@ async def rank_off_loop(
     aim = _Aim(parse(query), timeframe, now, filters, min_score, strict, limit)
     if len(signals) <= INLINE_MAX:
         return _rank(signals, aim)
-    wanted, left_out = await asyncio.to_thread(_leave_out, signals, aim)
-    readings: list[Reading] = []
-    for start in range(0, len(wanted), BATCH_SIZE):
-        readings += await asyncio.to_thread(read, wanted[start : start + BATCH_SIZE], aim.query.terms)
-    return await asyncio.to_thread(_conclude, readings, aim, left_out)
+    with no_full_collections():
+        wanted, left_out = await asyncio.to_thread(_leave_out, signals, aim)
+        readings: list[Reading] = []
+        for start in range(0, len(wanted), BATCH_SIZE):
+            readings += await asyncio.to_thread(read, wanted[start : start + BATCH_SIZE], aim.query.terms)
+        return await asyncio.to_thread(_conclude, readings, aim, left_out)
 
 
 async def batch(
@@ -183,10 +185,11 @@ def _leave_out(signals: Sequence[Signal], aim: _Aim) -> tuple[list[Signal], list
 
 def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Signal, Reason]]) -> Ranked:
     assessed = assess(readings, aim.timeframe, aim.now, wanted=Phrases(aim.filters.raised))
-    all_stories = [
-        _Story.of([assessed[place] for place in places]) for places in stories([item.reading for item in assessed])
-    ]
-    all_stories.sort(key=lambda story: best_first(story.lead.reading.signal, story.lead.score, aim.now))
+    all_stories = sort_best_first(
+        (_Story.of([assessed[place] for place in places]) for places in stories([item.reading for item in assessed])),
+        lambda story: (story.lead.reading.signal, story.lead.score),
+        aim.now,
+    )
     good = [story for story in all_stories if aim.accepts(story.lead.score)]
     weak = all_stories[len(good) :]  # sorted, so these are all the others
     shown = list(range(len(good))) if aim.limit is None else _honest_mix(good, aim.limit)
