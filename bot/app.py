@@ -356,8 +356,8 @@ async def post_to_channel(client: discord.Client, channel_id: int, tenant: str |
 def keep_the_loop_responsive() -> None:
     """Settings of the whole process, for its start, when everything is imported.
 
-    Threads that rank give way to the loop after 0.3 ms instead of 5, at each of the several times that it asks for its
-    turn. What was imported is left out of garbage collections: looking through it would stop everything for 50 ms.
+    Threads that rank give way to the loop after 0.3 ms instead of 5, at each of the several times that it asks for
+    its turn. What was imported is left out of garbage collections: looking through it would stop everything for 50 ms.
     """
     sys.setswitchinterval(0.0003)
     gc.collect()
