@@ -13,7 +13,10 @@ _INTRODUCTION = (
     "I look for what is worth knowing right now, merge what is told twice, and put the best first. "
     "Every answer says how each source did."
 )
-_ALL = "`/signals all` asks every source at once. Leave options out to get what is best of the last 24 hours."
+_ALL = (
+    "`/signals all` asks every source at once. "
+    "Leave options out to get the best of the last 24 hours, or what this server has set."
+)
 _STATES = (
     "✅ answered · 🕓 from the cache, with its age · ⚪ nothing in this time\n"
     "⏳ asks us to wait · ⚠️ could not answer · ⌛ not in time"
@@ -28,8 +31,8 @@ _ADMINS = (
     "`/feeds add` gives `/signals news` feeds of this server's own."
 )
 _DIGESTS = (
-    "`/setup` makes a digest in four choices: where, what, when. `/digest` has everything else: a preview, a role to "
-    "call, a chart, history. `/workflow start` posts all of them now."
+    "`/setup` makes a digest in four choices: where, what, when, time zone. `/digest` has everything else: a "
+    "preview, a role to call, a chart, history. `/workflow start` posts all of them now."
 )
 _MORE = (
     "`query` takes “phrases”, `-without` and `site:example.org`. `/why` with a link: why it is there, or is not. "

@@ -128,7 +128,9 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
     # -- set and reset
 
     @app_commands.command(name="set", description="Change a setting")
-    @app_commands.describe(setting="Which", value="Its new value; lists are comma separated, none empties them")
+    @app_commands.describe(
+        setting="Which setting", value="Its new value; lists are comma separated, none empties them"
+    )
     async def change(self, interaction: discord.Interaction, setting: str, value: str) -> None:
         """Typed and validated; says old and new."""
 
@@ -139,7 +141,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         await self._admins.command(interaction, answer)
 
     @app_commands.command(name="channel", description="Choose the log channel, or where members may ask")
-    @app_commands.describe(setting="Which", channel="The channel")
+    @app_commands.describe(setting="Which setting", channel="The channel")
     @app_commands.choices(setting=list(_CHANNEL_SETTINGS))
     async def channel(
         self,
@@ -171,7 +173,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         await self._admins.command(interaction, answer)
 
     @app_commands.command(name="reset", description="Set a setting, or all of them, back to the default")
-    @app_commands.describe(setting="Which; leave out for all of them")
+    @app_commands.describe(setting="Which setting; leave out for all of them")
     async def reset(self, interaction: discord.Interaction, setting: str | None = None) -> None:
         """Back to the default."""
 

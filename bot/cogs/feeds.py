@@ -41,7 +41,7 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         await self._feeds.close()
 
     @app_commands.command(name="add", description="Add a feed; it is read once first")
-    @app_commands.describe(address="Of an RSS, Atom or JSON feed, or of a page that names one")
+    @app_commands.describe(address="The address of an RSS, Atom or JSON feed, or of a page that names one")
     async def add(self, interaction: discord.Interaction, address: Address) -> None:
         """Look, keep, show."""
 
@@ -56,7 +56,7 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         await self._look(interaction, answer)
 
     @app_commands.command(name="test", description="Read a feed once and show what is in it, without adding it")
-    @app_commands.describe(address="Of an RSS, Atom or JSON feed, or of a page that names one")
+    @app_commands.describe(address="The address of an RSS, Atom or JSON feed, or of a page that names one")
     async def test(self, interaction: discord.Interaction, address: Address) -> None:
         """Look and show."""
 
@@ -70,7 +70,7 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         await self._look(interaction, answer)
 
     @app_commands.command(name="remove", description="Remove a feed")
-    @app_commands.describe(feed="Which; its title or address")
+    @app_commands.describe(feed="Which feed; its title or address")
     async def remove(self, interaction: discord.Interaction, feed: str) -> None:
         """Forget one."""
 
@@ -102,7 +102,7 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
         await self._admins.command(interaction, answer)
 
     @app_commands.command(name="import", description="Add the feeds of an OPML file; each is read once first")
-    @app_commands.describe(file="As feed readers and /feeds export make it")
+    @app_commands.describe(file="An OPML file, as feed readers and /feeds export make it")
     async def import_(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
         """Those that can be read, all at once."""
 

@@ -48,7 +48,10 @@ class PrivacyCog(commands.GroupCog, name="privacy", description="What I keep, an
 
         await self._answer(interaction, answer)
 
-    @app_commands.command(name="delete", description="Delete what I keep: a server's for its admins, else your own")
+    @app_commands.command(
+        name="delete",
+        description="Delete what I keep: here about this server (for its admins), in direct messages about you",
+    )
     async def delete(self, interaction: discord.Interaction) -> None:
         """Asks first."""
 

@@ -179,7 +179,9 @@ class SetupCog(commands.Cog, name="setup"):
     def __init__(self, form: SetupForm) -> None:
         self._form = form
 
-    @app_commands.command(name="setup", description="A digest in four choices: where, what, when; posts the first")
+    @app_commands.command(
+        name="setup", description="A digest in four choices: where, what, when, time zone; posts the first"
+    )
     @app_commands.guild_only()
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)

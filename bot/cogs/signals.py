@@ -231,8 +231,13 @@ def offers(options: Sequence[Option]) -> dict[str, Offer]:
     return {
         "query": query,
         **{option.name: Offer(AsTyped(_TEXT, choices=option.choices), option.help[:100]) for option in options},
-        "timeframe": Offer(AsTyped(_TEXT, choices=tuple(Timeframe)), "How far back (default 24h)"),
-        "limit": Offer(AsTyped(_WHOLE, least=1, most=MOST_SIGNALS), f"How many, 1 to {MOST_SIGNALS} (default 10)"),
+        "timeframe": Offer(
+            AsTyped(_TEXT, choices=tuple(Timeframe)), "How far back (default: the server's, else 24h)"
+        ),
+        "limit": Offer(
+            AsTyped(_WHOLE, least=1, most=MOST_SIGNALS),
+            f"How many, 1 to {MOST_SIGNALS} (default: the server's, else 10)",
+        ),
     }
 
 

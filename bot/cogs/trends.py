@@ -41,7 +41,7 @@ class TrendsCog(commands.Cog, name="trends"):
         self._session = session
 
     @everywhere
-    @app_commands.command(name="trends", description="A chart of what is told how much, and the words that stand out")
+    @app_commands.command(name="trends", description="A chart of how much is told, and the words that stand out")
     @app_commands.describe(
         query="Words to look for; leave out for everything", timeframe="How far back (default 24h)"
     )
