@@ -127,7 +127,6 @@ class Twitter:
             help="Posts on X found by a search, within a daily budget",
             limits={upstream_host(api_url): HostLimit(interval_s=2.0, burst=5, concurrency=2)},
             ttl_s=_TTL_S,
-            setup=f"{_TOKEN}, and X_DAILY_BUDGET_USD for what a day may cost.",
         )
 
     @property

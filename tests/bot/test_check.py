@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.sources import build_sources
 from bot.__main__ import main
 from bot.check import Verdict, check, unknown_variables
 from bot.ingress.events import Events
@@ -40,6 +41,16 @@ async def test_all_good(settings: Make, local: LocalDiscord) -> None:
     assert found["text commands"][0] is Verdict.OFF
     assert Verdict.BAD not in {verdict for verdict, _ in found.values()}
     assert local.token not in str(found)
+
+
+async def test_who_has_set_every_key_is_asked_for_none(settings: Make) -> None:
+    keys = (
+        "reddit_client_id", "reddit_client_secret", "x_bearer_token", "mastodon_token", "github_token",
+        "stackexchange_key",
+    )  # fmt: skip
+    set_up = settings(**dict.fromkeys(keys, "key"))
+    found = {one.what: one.sentence for one in await check(set_up, build_sources(set_up), offline=True)}
+    assert {found[source.spec.name] for source in build_sources(set_up)} == {"ready"}
 
 
 async def test_a_token_that_is_missing_says_where_to_get_one(settings: Make) -> None:
