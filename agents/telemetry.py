@@ -141,6 +141,8 @@ def set_up_logging(level: str, *, as_json: bool) -> None:
 
     The libraries begin at INFO at the earliest: their DEBUG lines hold what people typed, and interactions' tokens.
     """
+    # What no line here shows need not be found out for each (Python's logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if as_json else _TextLines())
     root = logging.getLogger()

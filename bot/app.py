@@ -30,7 +30,7 @@ from bot.cards.card import Card
 from bot.cards.digest import smaller
 from bot.cards.trends import Word
 from bot.client import SignalsBot
-from bot.clock import SystemClock
+from bot.clock import Clock, SystemClock
 from bot.cogs.access import AccessCog
 from bot.cogs.buttons import ButtonsCog
 from bot.cogs.config import ConfigCog
@@ -114,11 +114,14 @@ class Parts:
     cards: AnswerCards
     session: aiohttp.ClientSession
     settings: Settings
+    clock: Clock
+    """By which digests are planned, made and sent; agents live by the machine's."""
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
     """Everything behind the client, started; closed in the opposite order. Raises ``StoreError``."""
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.database_url))
         answers = await stack.enter_async_context(AnswerStore(database, close_timeout_s=CLOSE_S))
@@ -127,13 +130,15 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
         agents = await stack.enter_async_context(
             running_agents(settings, bus, scout_config(settings), auto_discovery=True)
         )
-        subscriptions = await stack.enter_async_context(SqlSubscriptions(database))
-        outbox = await stack.enter_async_context(SqlOutbox(database))
+        subscriptions = await stack.enter_async_context(SqlSubscriptions(database, now=clock.utc))
+        outbox = await stack.enter_async_context(SqlOutbox(database, now=clock.utc))
         operator = _operator(agents.scout, settings)
         digests = await stack.enter_async_context(
-            Digests(bus, outbox, answers, guilds, operator, unavailable=lambda: agents.scout.unavailable)
+            Digests(
+                bus, outbox, answers, guilds, operator, unavailable=lambda: agents.scout.unavailable, clock=clock
+            )
         )
-        scheduler = await stack.enter_async_context(Scheduler(subscriptions, outbox, bus.emit))
+        scheduler = await stack.enter_async_context(Scheduler(subscriptions, outbox, bus.emit, clock=clock))
         yield Parts(
             bus=bus,
             scout=agents.scout,
@@ -151,11 +156,12 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
             outbox=outbox,
             digests=digests,
             scheduler=scheduler,
-            pacer=Pacer(SystemClock()),
+            pacer=Pacer(clock),
             feeds=agents.feeds,
             cards=AnswerCards({spec.name: spec.title for spec in agents.scout.specs}),
             session=await stack.enter_async_context(aiohttp.ClientSession()),
             settings=settings,
+            clock=clock,
         )
 
 
@@ -238,9 +244,10 @@ async def _load_digest_cogs(
         specs,
         parts.scout.unavailable,
         parts.scheduler.wake,
+        now=parts.clock.utc,
     )
     starting = Starting(subscribing, following, parts.admission)
-    setup = SetupForm(configuring, subscribing, starting, parts.session)
+    setup = SetupForm(configuring, subscribing, starting, parts.session, now=parts.clock.utc)
     await bot.add_cog(
         DigestCog(
             configuring,
@@ -263,7 +270,7 @@ async def _load_digest_cogs(
 @asynccontextmanager
 async def delivering(parts: Parts, bot: commands.Bot | commands.AutoShardedBot) -> AsyncIterator[OutboxSender]:
     """Digests are made and sent as this client; around its whole life, from before it connects."""
-    clock, known = SystemClock(), asyncio.Event()
+    clock, known = parts.clock, asyncio.Event()
     access = ClientAccess(bot)
     token = parts.settings.discord_token.get_secret_value()
     async with AsyncExitStack() as stack:
@@ -358,14 +365,16 @@ def keep_the_loop_responsive() -> None:
 
     Threads that rank give way to the loop after 0.3 ms instead of 5, at each of the several times that it asks for
     its turn. What was imported is left out of garbage collections: looking through it would stop everything for 50 ms.
+    The young are looked through less often than by default: with ten answers under way, most of them are still needed.
     """
     sys.setswitchinterval(0.0003)
+    gc.set_threshold(5_000, 20, 20)
     gc.collect()
     gc.freeze()
 
 
-async def run(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT, then let answers under way finish.
+async def run(settings: Settings, clock: Clock | None = None) -> None:
+    """Run the bot until SIGTERM or SIGINT, then let answers under way finish; ``clock``: the machine's, if none.
 
     Raises ``CannotListen`` (before it connects), ``TokenRefused`` and ``StoreError``.
     """
@@ -374,7 +383,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with assembled(settings) as parts:
+    async with assembled(settings, clock) as parts:
         bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
         async with delivering(parts, bot) as sender, listening(parts, bot) as ingress:
             connected = asyncio.create_task(_connect(bot, settings), name="discord")

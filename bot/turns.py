@@ -1,6 +1,7 @@
 """Interactions of one server begin a few at a time, so that a burst of them holds up nobody else."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,10 @@ class Turns:
     wait, the first of the longest line: its people see that the bot did not respond. The number is logged.
     """
 
-    def __init__(self, begin: Callable[[Any], Any]) -> None:
+    def __init__(self, begin: Callable[[Any], Any], *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._begin = begin
+        self._monotonic = monotonic
+        self._period_ends = 0.0
         self._begun: dict[str, int] = {}
         """How many of each server in this period."""
         self._lines: dict[str, deque[tuple[float, Any]]] = {}
@@ -37,27 +40,30 @@ class Turns:
 
     def __call__(self, data: Any) -> None:
         """An interaction has come."""
-        name, loop = _line_of(data), asyncio.get_running_loop()
-        if self._timer is None:
-            self._timer = loop.call_later(PERIOD_S, self._next_period, loop)
+        name, now = _line_of(data), self._monotonic()
+        if self._timer is None and now > self._period_ends:  # a timer only for those who wait: it wakes the loop
+            self._begun.clear()
+            self._period_ends = now + PERIOD_S
         begun = self._begun.get(name, 0)
         if begun < AT_ONCE:
             self._begun[name] = begun + 1
             self._begin(data)
         else:
-            self._lines.setdefault(name, deque()).append((loop.time(), data))
+            self._lines.setdefault(name, deque()).append((now, data))
             self._waiting += 1
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._next_period)
             if self._waiting > MOST_WAITING:
                 self._take(max(self._lines, key=lambda name: len(self._lines[name])))
                 self._dropped += 1
 
-    def _next_period(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _next_period(self) -> None:
         self._begun.clear()
         self._timer = None
         if self._lines:
-            self._timer = loop.call_later(PERIOD_S, self._next_period, loop)
+            self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._next_period)
             for name in tuple(self._lines):
-                self._advance(name, loop.time() - WORTH_BEGINNING_S)
+                self._advance(name, self._monotonic() - WORTH_BEGINNING_S)
         elif self._dropped:
             _log.warning("interactions dropped, too many at once", dropped=self._dropped)
             self._dropped = 0
