@@ -364,8 +364,8 @@ def keep_the_loop_responsive() -> None:
     """Settings of the whole process, for its start, when everything is imported.
 
     Threads that rank give way to the loop after 0.3 ms instead of 5, at each of the several times that it asks for
-    its turn. What was imported is left out of garbage collections: looking through it would stop everything for 50 ms.
-    The young are looked through less often than by default: with ten answers under way, most of them are still needed.
+    its turn. What was imported is left out of garbage collections, which would stop everything for 50 ms; the young
+    are looked through less often than by default: with ten answers under way, most of them are still needed.
     """
     sys.setswitchinterval(0.0003)
     gc.set_threshold(5_000, 20, 20)
