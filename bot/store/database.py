@@ -21,8 +21,8 @@ from bot.store.errors import NewerDatabase, NotSaved, SaveUnknown, StoreError, U
 from bot.store.schema import METADATA, PROBES, REVISIONS, VERSION
 from bot.tasks import beside
 
-Made = Callable[[AsyncConnection], Awaitable[bool]]
-"""Looks whether a transaction's changes are there."""
+Made = Callable[[AsyncConnection], Awaitable[bool | None]]
+"""Looks whether a transaction's changes are there; None: that cannot be seen."""
 
 _LOOK_BACK_S = 1.5
 _PROBE_BYTES = 16_384

@@ -20,12 +20,15 @@ R = TypeVar("R")
 Changing = Callable[[AsyncConnection, Sequence[I]], Awaitable[Sequence[R | StoreError]]]
 """Does several things of one kind, in their order, and says what became of each. One that is refused (an error in
 its place) has written nothing."""
+Made = Callable[[AsyncConnection, I, R], Awaitable[bool | None]]
+"""Looks whether what was done for an item is in the database; None: nothing was to be written for it."""
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     change: Changing[Any, Any]
     item: Any
+    made: Made[Any, Any] | None
     outcome: "asyncio.Future[Any]"
     begun: bool = False
 
@@ -65,16 +68,17 @@ class GroupCommit:
             writer.cancel()
             await asyncio.wait((writer,))
 
-    async def do(self, change: Changing[I, R], item: I) -> R:
+    async def do(self, change: Changing[I, R], item: I, made: Made[I, R] | None = None) -> R:
         """Have it done, in one transaction with whatever else waits; returns when that is committed.
 
-        Raises what ``change`` refuses it with, and ``NotSaved`` or ``SaveUnknown``.
+        Where a commit breaks off, ``made`` tells what became of it. Raises what ``change`` refuses it with, and
+        ``NotSaved`` or ``SaveUnknown``.
         """
         if self._closed:
             raise NotSaved("Nothing was saved: the bot is stopping.")
         if len(self._line) >= self._most_waiting:
             raise NotSaved("Nothing was saved: too many changes are waiting already.")
-        waiting = _Waiting(change, item, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(change, item, made, asyncio.get_running_loop().create_future())
         self._line.append(waiting)
         if self._writer is None or self._writer.done():
             self._writer = beside(self._write_line(), self._name)
@@ -99,10 +103,15 @@ class GroupCommit:
             self._fail_line(NotSaved("Nothing was saved: the bot is stopping."))
 
     async def _write_batch(self) -> None:
+        results: list[Any] = []
+
+        async def made(connection: AsyncConnection) -> bool | None:
+            return await _made(connection, self._under_way, results)
+
         try:
-            async with self._database.writing() as connection:
+            async with self._database.writing(made) as connection:
                 self._take()
-                results = await _done(connection, self._under_way)
+                results += await _done(connection, self._under_way)
         except StoreError as error:
             if self._under_way:
                 self._settle([type(error)(str(error))] * len(self._under_way))
@@ -140,6 +149,16 @@ async def _done(connection: AsyncConnection, batch: Sequence[_Waiting]) -> list[
         for place, outcome in zip(places, outcomes, strict=True):
             results[place] = outcome
     return results
+
+
+async def _made(connection: AsyncConnection, batch: Sequence[_Waiting], results: Sequence[Any]) -> bool | None:
+    """Whether a batch is in the database: whole or not at all, so the first thing that can be looked for tells."""
+    for waiting, result in zip(batch, results, strict=True):
+        if waiting.made is not None and not isinstance(result, StoreError):
+            found = await waiting.made(connection, waiting.item, result)
+            if found is not None:
+                return found
+    return None
 
 
 def _too_slow(*, begun: bool) -> StoreError:

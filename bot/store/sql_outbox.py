@@ -50,6 +50,7 @@ from bot.store.sql_workflows import (
     count_runs,
     ended_workflows,
     finish_all,
+    is_accepted,
     old_servings,
     old_webhooks,
     old_workflows,
@@ -108,7 +109,7 @@ class SqlOutbox:
     ) -> Accepted:
         """See ``Outbox``."""
         row = workflow_row(event, origin, self._now(), name=name, guild_id=guild_id)
-        return await self._line.do(accept_all, NewWorkflow(row, event.workflow_id, webhook_id))
+        return await self._line.do(accept_all, NewWorkflow(row, event.workflow_id, webhook_id), is_accepted)
 
     async def accept_due(
         self, event: WorkflowStarted, due: Mapping[str, datetime | None], now: datetime, owner: str

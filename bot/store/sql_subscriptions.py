@@ -28,6 +28,8 @@ class _Change:
     """None: it is to be removed."""
     actor_id: int
     action: str
+    at: float
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class SqlSubscriptions:
             failures=0,
             problem="",
         )
-        return await self._line.do(self._add_all, (new, actor_id))
+        return await self._line.do(self._add_all, (new, actor_id), _is_added)
 
     async def of_guild(self, guild_id: int) -> tuple[Subscription, ...]:
         """See ``Subscriptions``."""
@@ -106,13 +108,15 @@ class SqlSubscriptions:
         after = replace(
             before, plan=plan, state=state, due_at=due_at, version=before.version + 1, failures=0, problem=""
         )
-        changed = await self._line.do(self._change_all, _Change(before, after, actor_id, action))
+        change = _Change(before, after, actor_id, action, self._now().timestamp())
+        changed = await self._line.do(self._change_all, change, _is_changed)
         assert changed is not None
         return changed
 
     async def remove(self, before: Subscription, *, actor_id: int) -> None:
         """See ``Subscriptions``."""
-        await self._line.do(self._change_all, _Change(before, None, actor_id, "remove"))
+        change = _Change(before, None, actor_id, "remove", self._now().timestamp())
+        await self._line.do(self._change_all, change, _is_changed)
 
     async def suspend(self, subscription_id: str, problem: str) -> bool:
         """See ``Subscriptions``. Its runs under way are cancelled."""
@@ -180,7 +184,7 @@ class SqlSubscriptions:
             return TooMany(f"A server has at most {MOST_SUBSCRIPTIONS} digests; remove one first.")
         position = 1 + max((other.position for other in others), default=0)
         await connection.execute(SUBSCRIPTIONS.insert().values(subscription_row(new, position)))
-        await self._note(connection, _Change(new, new, actor_id, "add"), old=None)
+        await _note(connection, _Change(new, new, actor_id, "add", self._now().timestamp()), old=None)
         return new
 
     async def _change_all(
@@ -205,7 +209,7 @@ class SqlSubscriptions:
             await connection.execute(update(SUBSCRIPTIONS).where(own).values(subscription_row(after, row.position)))
             if after.state is not State.ACTIVE:
                 await self._cancel(connection, after.id)
-        await self._note(connection, change, old=load_plan(row.plan))
+        await _note(connection, change, old=load_plan(row.plan))
         return after
 
     async def _turn_all(self, connection: AsyncConnection, turns: Sequence[_Turn]) -> Sequence[bool]:
@@ -221,19 +225,38 @@ class SqlSubscriptions:
     async def _cancel(self, connection: AsyncConnection, subscription_id: str) -> None:
         await cancel_runs(connection, RUNS.c.subscription_id == subscription_id, self._now())
 
-    async def _note(self, connection: AsyncConnection, change: _Change, *, old: Plan | None) -> None:
-        subscription = change.after or change.before
-        row = {
-            "guild_id": subscription.guild_id,
-            "subscription_id": subscription.id,
-            "name": subscription.plan.name,
-            "at": self._now().timestamp(),
-            "actor_id": change.actor_id,
-            "action": change.action,
-            "old": None if old is None else dump(old),
-            "new": None if change.after is None else dump(change.after.plan),
-        }
-        await connection.execute(SUBSCRIPTION_CHANGES.insert().values(row))
+
+async def _note(connection: AsyncConnection, change: _Change, *, old: Plan | None) -> None:
+    subscription = change.after or change.before
+    row = {
+        "guild_id": subscription.guild_id,
+        "subscription_id": subscription.id,
+        "name": subscription.plan.name,
+        "at": change.at,
+        "actor_id": change.actor_id,
+        "action": change.action,
+        "old": None if old is None else dump(old),
+        "new": None if change.after is None else dump(change.after.plan),
+    }
+    await connection.execute(SUBSCRIPTION_CHANGES.insert().values(row))
+
+
+async def _is_added(connection: AsyncConnection, added: tuple[Subscription, int], _outcome: object) -> bool:
+    """Its id is random: nothing else can have it."""
+    own = select(SUBSCRIPTIONS.c.id).where(SUBSCRIPTIONS.c.id == added[0].id)
+    return (await connection.execute(own)).first() is not None
+
+
+async def _is_changed(connection: AsyncConnection, change: _Change, _outcome: object) -> bool:
+    """What is written down about it is there."""
+    wanted = {
+        "subscription_id": change.before.id,
+        "at": change.at,
+        "actor_id": change.actor_id,
+        "action": change.action,
+    }
+    same = (SUBSCRIPTION_CHANGES.c[name] == value for name, value in wanted.items())
+    return (await connection.execute(select(SUBSCRIPTION_CHANGES.c.id).where(*same))).first() is not None
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:

@@ -88,6 +88,14 @@ async def accept_all(connection: AsyncConnection, several: Sequence[NewWorkflow]
     return outcomes
 
 
+async def is_accepted(connection: AsyncConnection, new: NewWorkflow, outcome: Accepted) -> bool | None:
+    """Whether it is there; None where nothing was to be written."""
+    if not outcome.new:
+        return None
+    own = select(WORKFLOWS.c.id).where(WORKFLOWS.c.id == new.workflow_id)
+    return (await connection.execute(own)).first() is not None
+
+
 async def accept_due_all(connection: AsyncConnection, several: Sequence[DueWorkflow]) -> Sequence[Accepted | None]:
     """Each together with the next runs of its subscriptions; None for what is not due, or without the lease."""
     return [await _accept_due(connection, due) for due in several]
