@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import discord
+
 from agents.errors import InvalidOption
 from agents.events import SourceRequest, WorkflowStarted, utc_now
 from agents.source import SourceSpec
@@ -102,7 +104,7 @@ class Subscribing:
         plan = apply(typed, empty, self.specs, self.unavailable(admin))
         if typed.name is None:
             plan = changed(plan, {"name": free_name(plan, await self.all_of(admin), self.titles)})
-        self._check(admin, plan)
+        thread = await self._check(admin, plan)
         try:
             due_at = first_due(plan.schedule, self._now())
             made = await self._subscriptions.add(admin.guild.id, plan, due_at, admin.user_id)
@@ -110,21 +112,20 @@ class Subscribing:
             raise CannotHold((_why(error, plan),)) from error
         self._rescheduled()
         await self._announce(admin, "add", plan, [f"`{name}`: {value}" for name, value in self._facts(admin, plan)])
-        return Kept(made, targets.warnings(admin.guild, plan))
+        return Kept(made, targets.warnings(admin.guild, plan, thread))
 
     async def edit(self, admin: Admin, before: Subscription, typed: TypedPlan) -> Kept:
         """Change one; one that was suspended goes on when nothing is lacking any more."""
         plan = apply(typed, before.plan, self.specs, self.unavailable(admin))
-        hints = targets.warnings(admin.guild, plan)
         if plan == before.plan and before.state is not State.SUSPENDED:
-            return Kept(before, hints)
-        self._check(admin, plan)
+            return Kept(before, targets.warnings(admin.guild, plan))
+        thread = await self._check(admin, plan)
         state = State.PAUSED if before.state is State.PAUSED else State.ACTIVE
         same = plan.schedule == before.plan.schedule and before.state is state
         due_at = before.due_at if same else self._due(plan, state)
         after = await self._change(admin, before, plan, state, due_at, "edit")
         await self._announce(admin, "edit", plan, cards.difference(before.plan, plan, self.names(admin)))
-        return Kept(after, hints)
+        return Kept(after, targets.warnings(admin.guild, plan, thread))
 
     async def pause(self, admin: Admin, before: Subscription) -> Subscription:
         """Stop one until it is resumed."""
@@ -132,7 +133,7 @@ class Subscribing:
 
     async def resume(self, admin: Admin, before: Subscription) -> Subscription:
         """Let one go on that was paused or suspended; its next run is the schedule's next."""
-        self._check(admin, before.plan)
+        await self._check(admin, before.plan)
         return await self._turn(admin, before, State.ACTIVE, "resume")
 
     async def remove(self, admin: Admin, before: Subscription) -> None:
@@ -162,14 +163,17 @@ class Subscribing:
             return ()
         return sources(typed, self.specs, self.unavailable(admin))
 
-    def problems(self, admin: Admin, plan: Plan) -> tuple[str, ...]:
+    async def problems(self, admin: Admin, plan: Plan) -> tuple[str, ...]:
         """Why a digest could not be posted as planned, in sentences that name the fix."""
-        return targets.problems(admin.guild, plan)
+        return targets.problems(admin.guild, plan, await targets.archived(admin.guild, plan.channel_id))
 
-    def _check(self, admin: Admin, plan: Plan) -> None:
-        found = self.problems(admin, plan)
+    async def _check(self, admin: Admin, plan: Plan) -> discord.Thread | None:
+        """The archived thread that it is posted in, if it is one."""
+        thread = await targets.archived(admin.guild, plan.channel_id)
+        found = targets.problems(admin.guild, plan, thread)
         if found:
             raise CannotHold(found)
+        return thread
 
     async def _turn(self, admin: Admin, before: Subscription, state: State, action: str) -> Subscription:
         after = await self._change(admin, before, before.plan, state, self._due(before.plan, state), action)

@@ -4,8 +4,10 @@ Neither an interaction's ``app_permissions`` (those of the channel that it came 
 channels (those of the person) say what the bot may do elsewhere; so it is computed from roles and overwrites.
 """
 
+import asyncio
 from collections.abc import Iterator
 
+import aiohttp
 import discord
 
 from bot.subscription import Plan
@@ -20,6 +22,7 @@ _NAMES = {
 """Permissions as Discord's own settings call them; in a forum ``send_messages`` is called Create Posts."""
 
 Target = discord.TextChannel | discord.Thread | discord.ForumChannel
+_ASK_S = 5.0
 
 
 def is_forum(guild: discord.Guild | None, channel_id: int) -> bool:
@@ -32,27 +35,45 @@ def tag_names(guild: discord.Guild) -> dict[int, str]:
     return {tag.id: tag.name for forum in guild.forums for tag in forum.available_tags}
 
 
-def problems(guild: discord.Guild, plan: Plan) -> tuple[str, ...]:
-    """Why a digest could not be posted there; sentences that name the fix. Empty: it can."""
-    return tuple(_problems(guild, plan))
+async def archived(guild: discord.Guild, channel_id: int) -> discord.Thread | None:
+    """A thread that the gateway does not tell of, because it is archived; a post there opens it again.
+
+    None: it is no such thread, or Discord does not show it.
+    """
+    if guild.unavailable or guild.get_channel_or_thread(channel_id) is not None:
+        return None
+    try:
+        async with asyncio.timeout(_ASK_S):
+            found = await guild.fetch_channel(channel_id)
+    except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
+        return None
+    return found if isinstance(found, discord.Thread) and found.parent is not None else None
 
 
-def warnings(guild: discord.Guild, plan: Plan) -> tuple[str, ...]:
-    """What will work less well than it could; sentences that name the fix."""
-    channel = guild.get_channel_or_thread(plan.channel_id)
+def problems(guild: discord.Guild, plan: Plan, thread: discord.Thread | None = None) -> tuple[str, ...]:
+    """Why a digest could not be posted there; sentences that name the fix. Empty: it can.
+
+    ``thread``: what ``archived`` found for the plan's channel.
+    """
+    return tuple(_problems(guild, plan, thread))
+
+
+def warnings(guild: discord.Guild, plan: Plan, thread: discord.Thread | None = None) -> tuple[str, ...]:
+    """What will work less well than it could; sentences that name the fix. ``thread``: see ``problems``."""
+    channel = guild.get_channel_or_thread(plan.channel_id) or thread
     if channel is None or channel.permissions_for(guild.me).read_message_history:
         return ()
     doubt = "When Discord does not say whether it took a digest, I look there; else such a digest is held back."
     return (f"In #{channel.name} I lack Read Message History. {doubt} Give it to me there.",)
 
 
-def _problems(guild: discord.Guild, plan: Plan) -> Iterator[str]:
+def _problems(guild: discord.Guild, plan: Plan, thread: discord.Thread | None) -> Iterator[str]:
     if guild.unavailable:
         yield "Discord does not tell me about this server just now, so I cannot check the channel. Try again later."
         return
-    channel = guild.get_channel_or_thread(plan.channel_id)
+    channel = guild.get_channel_or_thread(plan.channel_id) or thread
     if channel is None:
-        yield "I find no such channel: it is gone, archived, or I lack View Channel. Mend that, or choose another."
+        yield "I find no such channel: it is gone, or I lack View Channel there. Mend that, or choose another."
         return
     if not isinstance(channel, Target) or _is_media(channel):
         yield f"#{channel.name} takes no digests; choose a text or announcement channel, a thread or a forum."

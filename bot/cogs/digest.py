@@ -297,7 +297,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
                 await place.edit(plans.list_card(await self._subscribing.all_of(admin), self._titles))
                 return
             one = await self._subscribing.find(admin, digest)
-            hints = self._subscribing.problems(admin, one.plan)
+            hints = await self._subscribing.problems(admin, one.plan)
             await place.edit(plans.plan_card(one, self._subscribing.names(admin), hints=hints))
 
         await self._admins.command(interaction, answer)

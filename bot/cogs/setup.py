@@ -66,7 +66,7 @@ class SetupForm:
         """Show it with nothing but a zone and a time chosen."""
 
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(self._card(admin, Chosen(None, (), "08:00", admin.settings.time_zone)))
+            await place.edit(await self._card(admin, Chosen(None, (), "08:00", admin.settings.time_zone)))
 
         await self._admins.command(interaction, answer)
 
@@ -121,7 +121,7 @@ class SetupForm:
         self, interaction: discord.Interaction, control: PlanControl, change: Callable[[Chosen], Chosen]
     ) -> None:
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(self._card(admin, change(self._read(admin, control))))
+            await place.edit(await self._card(admin, change(self._read(admin, control))))
 
         await self._admins.press(interaction, control, answer)
 
@@ -139,7 +139,7 @@ class SetupForm:
                 made = await self._subscribing.add(admin, _typed(chosen))
             except CannotHold as error:
                 self._making.forget(message_id)
-                await place.edit(self._card(admin, chosen, error.problems))
+                await place.edit(await self._card(admin, chosen, error.problems))
                 return
             except BaseException:
                 self._making.forget(message_id)
@@ -155,9 +155,9 @@ class SetupForm:
             raise InvalidOption("setup", "This card is of another version. Use /setup again.")
         return chosen
 
-    def _card(self, admin: Admin, chosen: Chosen, problems: Sequence[str] = ()) -> Card:
+    async def _card(self, admin: Admin, chosen: Chosen, problems: Sequence[str] = ()) -> Card:
         if chosen.channel_id is not None and not problems:
-            problems = self._subscribing.problems(admin, Plan(name="-", channel_id=chosen.channel_id))
+            problems = await self._subscribing.problems(admin, Plan(name="-", channel_id=chosen.channel_id))
         titles = {name: spec.title for name, spec in self._subscribing.on(admin).items()}
         return cards.setup_card(chosen, titles, admin.guild.id, admin.settings.time_zone, self._now(), problems)
 

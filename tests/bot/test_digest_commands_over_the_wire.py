@@ -12,6 +12,7 @@ from bot.guild_settings import DEFAULTS
 from bot.store.errors import NotSaved, SaveUnknown
 from bot.subscription import Grouping, State
 from sandbox import wire
+from sandbox.faults import Fault
 from sandbox.guilds import Channel
 from sandbox.messages import Message
 from tests.bot.conftest import Start
@@ -227,6 +228,30 @@ async def test_threads_need_their_own_permission_and_locked_ones_more(town: Town
     town.guild.update_channel(thread, locked=True)
     await until(lambda: town.scene.bot.get_guild(town.guild.id).get_thread(thread.id).locked)  # type: ignore[union-attr]
     assert "is locked. Unlock it" in await town.say("/digest add channel:talk name:Other")
+
+
+async def test_an_archived_thread_takes_digests_and_a_post_opens_it_again(town: Town) -> None:
+    thread = town.guild.add_channel("talk", "thread", parent=town.scene.channel)
+    await town.known(thread)
+    home = town.scene.bot.get_guild(town.guild.id)
+    assert home is not None
+    town.guild.update_channel(thread, archived=True)
+    await until(lambda: home.get_thread(thread.id) is None)
+    assert "Made · News" in await town.say("/digest add channel:talk name:News sources:reddit")
+    assert "⚠️" not in await town.say("/digest list digest:News")
+    await town.say("/digest pause digest:News")
+    assert "Goes on" in await town.say("/digest resume digest:News")
+    await town.allowed(town.scene.channel, deny=["send_messages_in_threads"], user=town.local.bot_user)
+    assert "Send Messages in Threads" in await town.say("/digest edit digest:News limit:3")
+    await town.allowed(town.scene.channel, deny=[], user=town.local.bot_user)
+    assert "Posted" in await town.say("/digest run digest:News")
+    assert (len(town.posts(thread)), thread.archived) == (1, False)
+    town.guild.update_channel(thread, archived=True, locked=True)
+    await until(lambda: home.get_thread(thread.id) is None)
+    assert "is locked. Unlock it" in await town.say("/digest edit digest:News limit:4")
+    town.guild.update_channel(thread, locked=False)
+    town.local.faults.add(Fault("status", f"^/channels/{thread.id}$", status=403))
+    assert "no such channel" in await town.say("/digest edit digest:News limit:4")
 
 
 async def test_without_read_message_history_it_is_made_with_a_warning(town: Town) -> None:
