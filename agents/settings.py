@@ -162,6 +162,12 @@ def _is_web_address(text: str) -> bool:
 
 
 S = TypeVar("S", bound=SourceSettings)
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "string_pattern_mismatch": "must be 3 to 20 letters, digits, - and _",  # only Reddit's user name has a pattern
+}
 
 
 class BadSettings(Exception):
@@ -187,5 +193,6 @@ def explain(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = str(problem["loc"][0]).upper() if problem["loc"] else "the environment"
-        lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}. See .env.example.")
+        said = _WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {said.replace('Input should', 'must', 1)}. See .env.example.")
     return lines

@@ -65,10 +65,10 @@ class Settings(SourceSettings):
         parse_secrets(value.get_secret_value())
         return value
 
-    @field_validator("discord_api_url")
+    @field_validator("discord_api_url", "otel_exporter_otlp_endpoint")
     @classmethod
-    def _rest_base(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+    def _base_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with https:// or http://")
         return value.rstrip("/")
 
