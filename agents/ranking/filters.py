@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from agents.signal import Signal
 
+_PLAIN = str.maketrans("\u2018\u2019\u02bc\u201c\u201d\u2010\u2011\u2212", "'''\"\"---")
+"""Typographic quotes and hyphens, as keyboards have them."""
+
 
 class Phrases:
     """Words and phrases to look for, whole and without regard to case, in titles and excerpts."""
@@ -16,13 +19,13 @@ class Phrases:
         """Whether the signal has one of them."""
         if not self._phrases:
             return False
-        text = _fold(f"{signal.title}\n{signal.excerpt or ''}")
+        text = f"{_fold(signal.title)}\n{_fold(signal.excerpt or '')}"
         # Plain search instead of a pattern made of what people type: linear, and faster than a long alternation.
         return any(phrase in text and _has_whole(text, phrase) for phrase in self._phrases)
 
 
 def _fold(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).translate(_PLAIN).split())
 
 
 def _has_whole(text: str, phrase: str) -> bool:

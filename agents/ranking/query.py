@@ -9,10 +9,14 @@ from agents.ranking.reading import words
 from agents.signal import Signal
 from agents.urls import domain
 
+_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
 _PART = re.compile(
-    r'(?P<minus>[-\u2212]?)(?:(?P<site>site:)(?P<host>\S+)|["\u201c\u201d](?P<phrase>[^"\u201c\u201d]+)["\u201c\u201d]|(?P<word>\S+))',
+    r"(?P<minus>[-\u2212]?)"
+    rf"(?:(?P<site>site:)(?P<host>\S*)|[{_QUOTES}](?P<phrase>[^{_QUOTES}]+)(?:[{_QUOTES}]|$)|(?P<word>\S+))",
     re.IGNORECASE,
 )
+_BEFORE, _AFTER = f"-([{_QUOTES}", f".,;:!?)]{_QUOTES}"
+"""What stands around a word without being of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Query:
 
 @lru_cache(maxsize=256)
 def parse(query: str | None) -> Query:
-    """Read what was typed; never fails: what is no operator is a word."""
+    """Read what was typed; never fails: what is no operator is a word, and an open quote reaches to the end."""
     wanted: list[str] = []
     phrases: list[str] = []
     without: list[str] = []
@@ -61,8 +65,11 @@ def parse(query: str | None) -> Query:
             if words(phrase):
                 (without if unwanted else phrases).append(phrase)
                 wanted += [] if unwanted else [phrase]
-        elif words(part["word"]):
-            (without if unwanted else wanted).append(part["word"])
+        elif word := part["word"].lstrip(_BEFORE).rstrip(_AFTER):
+            if unwanted:
+                without.append(word)
+            elif words(word):
+                wanted.append(word)
     text = " ".join(wanted)
     terms = tuple(dict.fromkeys(words(text)))
     return Query(
@@ -71,7 +78,8 @@ def parse(query: str | None) -> Query:
 
 
 def _host(typed: str) -> str:
-    """As ``domain`` gives them, whether a host or a whole address was typed."""
+    """As ``domain`` gives them, whether a host, ``*.`` before one, or a whole address was typed."""
+    typed = typed.lstrip(f"*.{_BEFORE}").rstrip(_AFTER)
     return domain(typed if "://" in typed else f"https://{typed}")
 
 

@@ -28,6 +28,8 @@ def shown(signals: list[Signal], filters: Filters) -> list[str]:
         ("猫", "黒猫が好き"),
         ("a", "b a"),
         ("owl", "snowl owl"),
+        ("trump's", "Trump’s new plan"),
+        ("two\u2011tier", "A two-tier market"),
     ],
 )
 def test_muted_words_and_phrases_are_left_out(muted: str, title: str) -> None:
@@ -55,6 +57,7 @@ def test_parts_of_words_are_not_muted(muted: str, title: str) -> None:
 
 def test_excerpts_are_looked_at_apart_from_titles() -> None:
     assert shown([signal(title="x", excerpt="about crypto.")], Filters(muted=("crypto",))) == []
+    assert shown([signal(title="who can borrow", excerpt="checker of")], Filters(muted=("borrow checker",))) != []
 
 
 def test_what_is_not_safe_for_work_is_shown_only_where_wanted() -> None:

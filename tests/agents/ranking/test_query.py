@@ -30,16 +30,39 @@ def test_words_phrases_and_operators_are_told_apart() -> None:
         ("?!", ""),
         ("-", ""),
         ('""', ""),
-        ('say "hello', 'say "hello'),
+        ("'", ""),
+        ("rust, (wasm)", "rust wasm"),
         ("c++ 3.12", "c++ 3.12"),
         ("well-known facts", "well-known facts"),
         ("“smart quotes”", "smart quotes"),
-        ("site:", "site:"),
+        ("site: rust", "rust"),
         ("site:!!", ""),
     ],
 )
 def test_what_is_no_operator_is_a_word(typed: str | None, text: str) -> None:
     assert parse(typed).text == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "phrases", "without"),
+    [
+        ('say "hello there', "say hello there", ("hello there",), ()),
+        ('rust -"price target', "rust", (), ("price target",)),
+        ("„borrow checker“ «zig»", "borrow checker zig", ("borrow checker", "zig"), ()),
+        ('5" display', "5 display", (), ()),
+        ("rust, -crypto, --nft; -🎉 -site: -!", "rust", (), ("crypto", "nft", "🎉")),
+    ],
+)
+def test_quotes_and_commas_may_be_typed_as_people_type_them(
+    typed: str, text: str, phrases: tuple[str, ...], without: tuple[str, ...]
+) -> None:
+    query = parse(typed)
+    assert (query.text, query.phrases, query.without) == (text, phrases, without)
+
+
+@pytest.mark.parametrize("typed", ["github.com,", "*.github.com", '"github.com"', "www.GitHub.com/rust-lang"])
+def test_a_site_may_be_typed_in_any_form(typed: str) -> None:
+    assert parse(f"site:{typed}").sites == ("github.com",)
 
 
 @given(st.text(max_size=200))
