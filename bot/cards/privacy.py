@@ -42,9 +42,20 @@ def show_card(stored: StoredData | None, *, in_server: bool) -> Card:
 
 def confirm_server_card(stored: StoredData, guild_id: int) -> Card:
     """Asks before a server's data is deleted."""
-    button = Button("Delete all of it", str(PrivacyControl("guild", guild_id)), style=ButtonStyle.DANGER)
     text = f"{_amounts(stored)}\n\n{_LOSS} It cannot be brought back."
-    return Card(Embed("Delete all that I keep about this server?", text, Colour.NONE), ((button,),))
+    return Card(Embed("Delete all that I keep about this server?", text, Colour.NONE), _delete_all(guild_id))
+
+
+def server_not_deleted_card(guild_id: int, *, perhaps: bool) -> Card:
+    """The database could not be changed; ``perhaps``: nobody knows whether it was."""
+    if perhaps:
+        text = (
+            "The database broke off in the middle, so I do not know yet whether all is deleted. `/privacy show` "
+            "tells in a minute. If something is left, press again."
+        )
+        return Card(Embed("Perhaps deleted", text, Colour.PARTLY), _delete_all(guild_id))
+    text = "The database cannot be changed just now. Nothing was deleted; press again in a minute."
+    return Card(Embed("Not deleted", text, Colour.NONE), _delete_all(guild_id))
 
 
 def server_deleted_card(stored: StoredData) -> Card:
@@ -54,9 +65,14 @@ def server_deleted_card(stored: StoredData) -> Card:
 
 def confirm_own_card(user_id: int) -> Card:
     """Asks before somebody's own answers are deleted."""
-    button = Button("Delete my answers", str(PrivacyControl("user", user_id)), style=ButtonStyle.DANGER)
     text = f"{_DIRECT} Their buttons stop working. It cannot be brought back."
-    return Card(Embed("Delete your answers?", text, Colour.NONE), ((button,),))
+    return Card(Embed("Delete your answers?", text, Colour.NONE), _delete_own(user_id))
+
+
+def own_not_deleted_card(user_id: int) -> Card:
+    """The database could not be changed, or broke off between some answers and others."""
+    text = "The database cannot be changed just now. Some of your answers may be left; press again in a minute."
+    return Card(Embed("Not all is deleted", text, Colour.NONE), _delete_own(user_id))
 
 
 def own_deleted_card(answers: int) -> Card:
@@ -74,6 +90,14 @@ def admins_only_card() -> Card:
     """What a server keeps is its admins' to delete."""
     text = "Members with the permission Manage Server may delete this server's data. For your own, write me directly."
     return _notice("Only for admins", text)
+
+
+def _delete_all(guild_id: int) -> tuple[tuple[Button, ...], ...]:
+    return ((Button("Delete all of it", str(PrivacyControl("guild", guild_id)), style=ButtonStyle.DANGER),),)
+
+
+def _delete_own(user_id: int) -> tuple[tuple[Button, ...], ...]:
+    return ((Button("Delete my answers", str(PrivacyControl("user", user_id)), style=ButtonStyle.DANGER),),)
 
 
 def _amounts(stored: StoredData) -> str:

@@ -19,6 +19,7 @@ from bot.configuring import Configuring, MayNotConfigure
 from bot.delivery.places import Place, acknowledge
 from bot.failures import answer_failure
 from bot.store.answers import AnswerStore
+from bot.store.errors import SaveUnknown, StoreError
 from bot.store.guilds import StoredData
 
 Work = Callable[[], Awaitable[Card]]
@@ -83,8 +84,11 @@ class PrivacyCog(commands.GroupCog, name="privacy", description="What I keep, an
         await self._answer(interaction, answer, update=refusal is None and interaction.message is not None)
 
     async def _delete_server(self, guild_id: int) -> Card:
-        stored = await self._configuring.store.data_of(guild_id)
-        await self._configuring.store.delete_guild(guild_id)
+        try:
+            stored = await self._configuring.store.data_of(guild_id)
+            await self._configuring.store.delete_guild(guild_id)
+        except StoreError as error:
+            return privacy.server_not_deleted_card(guild_id, perhaps=isinstance(error, SaveUnknown))
         return privacy.server_deleted_card(stored)
 
     async def _delete_own(self, user_id: int) -> Card:
@@ -93,7 +97,10 @@ class PrivacyCog(commands.GroupCog, name="privacy", description="What I keep, an
         if isinstance(ticket, Refusal):
             raise NotNow(ticket)
         async with ticket:
-            return privacy.own_deleted_card(await self._answers.delete_personal(tenant))
+            try:
+                return privacy.own_deleted_card(await self._answers.delete_personal(tenant))
+            except StoreError:
+                return privacy.own_not_deleted_card(user_id)
 
     async def _stored(self, interaction: discord.Interaction) -> StoredData | None:
         """What is kept about the server, for those who may know."""

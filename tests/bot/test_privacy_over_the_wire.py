@@ -9,6 +9,7 @@ from agents.events import utc_now
 from bot.answer import Answer
 from bot.guild_settings import DEFAULTS, Feed
 from bot.store.answers import Expired
+from bot.store.errors import NotSaved, SaveUnknown
 from bot.store.guilds import KEEP_REMOVED
 from sandbox import wire
 from sandbox.exchange import Exchange
@@ -105,6 +106,30 @@ async def test_all_of_a_server_is_deleted_once_an_admin_confirms_and_the_rest_st
 
 def custom_ids_of(message: Message) -> list[str]:
     return [button["custom_id"] for row in message.components for button in row["components"]]
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [(NotSaved("Nothing was saved: no."), "Nothing was deleted"), (SaveUnknown("Perhaps."), "Perhaps deleted")],
+)
+async def test_a_deletion_that_the_database_refuses_is_told_as_that_and_may_be_pressed_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, failure: Exception, words: str
+) -> None:
+    async def refuse(_whose: object) -> None:
+        raise failure
+
+    await settle(scene)
+    asking = await say(scene, "/privacy delete", owner(scene.guild))
+    own = await say(scene, "/privacy delete", scene.ada, scene.local.dm(scene.ada))
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.parts.guilds, "delete_guild", refuse)
+        broken.setattr(scene.parts.answers, "delete_personal", refuse)
+        told = await press(scene, asking, owner(scene.guild))
+        assert words in told
+        assert "saved" not in told.lower()
+        assert "Not all is deleted" in await press(scene, own, scene.ada)
+    assert "Deleted" in await press(scene, asking, owner(scene.guild))
+    assert "Deleted" in await press(scene, own, scene.ada)
 
 
 async def test_only_who_may_manage_the_server_deletes_whatever_they_press(scene: Scene) -> None:
