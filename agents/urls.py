@@ -61,13 +61,27 @@ _TRACKERS = frozenset(
         "srsltid",
         "_gl",
         "_ga",
+        "gad_source",
+        "gad_campaignid",
+        "mibextid",
+        "fb_action_ids",
+        "fb_action_types",
+        "fb_ref",
+        "fb_source",
+        "cmpid",
+        "wt_mc",
+        "wt.mc_id",
+        "xtor",
+        "wprov",
+        "usqp",
         "__twitter_impression",
     }
 )
-_TRACKER_PREFIXES = ("utm_", "hsa_", "pk_", "mtm_", "piwik_", "stm_")
+_TRACKER_PREFIXES = ("utm_", "hsa_", "pk_", "mtm_", "piwik_", "stm_", "at_campaign", "at_link", "at_ptr", "amp_js_")
 
 _REDIRECTORS = {
-    "google.com/url": ("url", "q"),
+    "google/url": ("url", "q"),
+    "facebook.com/l.php": ("u",),
     "l.facebook.com/l.php": ("u",),
     "lm.facebook.com/l.php": ("u",),
     "l.instagram.com": ("u",),
@@ -81,11 +95,19 @@ _REDIRECTORS = {
     "linkedin.com/redir/redirect": ("url",),
 }
 """Pages that only lead elsewhere, by host and path, and the parameters that say where to."""
+_GOOGLE = re.compile(r"google\.(?:com?\.)?[a-z]{2,3}")
+_AMP_VIEWERS = (
+    re.compile(r"https?://(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}/amp/(?P<secure>s/)?(?P<page>.+)"),
+    re.compile(r"https?://[^/]+\.cdn\.ampproject\.org/(?:c|v|wp)/(?P<secure>s/)?(?P<page>.+)"),
+)
+"""Addresses under which others show a site's AMP page, with its own at their end."""
 
 _FOLDED_LABELS = frozenset({"www", "m", "mobile", "amp"})
-_AMP_PARAMETERS = frozenset({"amp", "amp=", "amp=1", "amp=true", "outputType=amp", "output=amp"})
+_COUNTRY_WIDE = re.compile(r"(?:ac|co|com|edu|go|gov|ne|net|or|org)\.[a-z]{2}")
+"""What names a country's kind of site, no site: ``amp.com.au`` is one."""
+_AMP_PARAMETERS = frozenset({"amp", "amp=", "amp=1", "amp=true", "_amp=true", "outputtype=amp", "output=amp"})
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
-_AMP_PATH = re.compile(r"(?:/amp|\.amp)$", re.IGNORECASE)
+_AMP_PATH = re.compile(r"^/amp(?=/)|(?:/amp|\.amp)$|\.amp(?=\.html?$)", re.IGNORECASE)
 
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
 _LATIN_END = "\u0180"
@@ -96,7 +118,8 @@ _LATIN_LOOKALIKES = frozenset("\u0131\u0138\u017f")
 def canonical(url: str) -> str | None:
     """The one spelling of an http or https address; None for anything else, and for what is too long.
 
-    A redirector's address (``google.com/url?q=…``) is that of the page to which it leads.
+    A redirector's address (``google.com/url?q=…``) is that of the page to which it leads, and that of an AMP cache
+    (``google.com/amp/s/…``) that of the page which it shows.
     Without user name and password, default port, trackers, trailing slash and fragment (but ``#!`` routes
     stay); host in lower case and ASCII, parameters in order of their names. Idempotent.
     """
@@ -124,7 +147,7 @@ def identity(url: str) -> str:
     host, _, path = rest.partition("/")
     path = _INDEX.sub("", "/" + path)
     path = _AMP_PATH.sub("", path).rstrip("/")
-    kept = "&".join(part for part in query.split("&") if part and part not in _AMP_PARAMETERS)
+    kept = "&".join(part for part in query.split("&") if part and part.lower() not in _AMP_PARAMETERS)
     return f"{_fold_host(host)}{path}{'?' if kept else ''}{kept}{bang}{route}"
 
 
@@ -163,14 +186,24 @@ def _unwrapped(url: str) -> str:
 
 def _target(url: str) -> str | None:
     parsed = _parse(url)
-    if parsed is None or not parsed.search:
+    if parsed is None:
         return None
-    names = _REDIRECTORS.get(f"{parsed.hostname.removeprefix('www.')}{parsed.pathname.rstrip('/')}")
-    if names is None:
-        return None
-    given = dict(parse_qsl(parsed.search[1:]))
-    target = next((given[name] for name in names if name in given), None)
+    target = _shown_by_a_viewer(str(parsed.href)) or _given_to_a_redirector(parsed)
     return target if target is not None and len(target) < len(url) and _parse(target) is not None else None
+
+
+def _shown_by_a_viewer(url: str) -> str | None:
+    shown = next(filter(None, (viewer.match(url) for viewer in _AMP_VIEWERS)), None)
+    return f"http{'s' if shown['secure'] else ''}://{shown['page']}" if shown else None
+
+
+def _given_to_a_redirector(parsed: can_ada.URL) -> str | None:
+    if not parsed.search:
+        return None
+    host = _fold_host(parsed.hostname)
+    names = _REDIRECTORS.get(f"{'google' if _GOOGLE.fullmatch(host) else host}{parsed.pathname.rstrip('/')}", ())
+    given = dict(parse_qsl(parsed.search[1:]))
+    return next((given[name] for name in names if name in given), None)
 
 
 def _parse(url: str) -> can_ada.URL | None:
@@ -200,9 +233,10 @@ def _is_tracker(part: str) -> bool:
 
 
 def _fold_host(host: str) -> str:
-    """Without the labels that choose a rendering (``en.m.wikipedia.org``); never the last two (``mobile.de``)."""
+    """Without the labels that choose a rendering (``en.m.wikipedia.org``); never a site's own (``mobile.de``)."""
     labels = host.split(".")
-    return ".".join([label for label in labels[:-2] if label not in _FOLDED_LABELS] + labels[-2:])
+    own = 3 if _COUNTRY_WIDE.fullmatch(".".join(labels[-2:])) else 2
+    return ".".join([label for label in labels[:-own] if label not in _FOLDED_LABELS] + labels[-own:])
 
 
 def _is_honest(host: str) -> bool:

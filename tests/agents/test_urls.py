@@ -53,6 +53,12 @@ def test_what_is_no_page_has_none(url: str) -> None:
         ("https://amp.site.org/x", "https://mobile.site.org/x/amp/"),
         ("https://site.org/x?amp=1&id=3", "https://site.org/x?id=3&utm_campaign=z"),
         ("https://site.org/index.html", "https://site.org"),
+        ("https://site.org/amp/x", "https://site.org/x?outputtype=AMP"),
+        ("https://site.org/x.amp.html", "https://site.org/x.html"),
+        ("https://www.google.com/amp/s/www.site.org/x.amp", "https://site.org/x"),
+        ("https://site-org.cdn.ampproject.org/v/s/site.org/x?amp_js_v=0.1&usqp=a&id=3", "https://site.org/x?id=3"),
+        ("https://m.site.co.uk/x?gad_source=1&at_link_id=2", "https://www.site.co.uk/x"),
+        ("https://www.amp.com.au/x", "https://amp.com.au/x"),
     ],
 )
 def test_the_same_page_has_one_key(one: str, other: str) -> None:
@@ -66,6 +72,8 @@ def test_the_same_page_has_one_key(one: str, other: str) -> None:
         ("https://site.org/#!/a", "https://site.org/#!/b"),
         ("https://a.site.org/", "https://b.site.org/"),
         ("https://mobile.de/", "https://www.de/"),
+        ("https://amp.com.au/", "https://mobile.com.au/"),
+        ("https://site.org/lamp.html", "https://site.org/l.html"),
         ("https://site.org/lamp", "https://site.org/l"),
         ("https://site.org:8443/", "https://site.org/"),
     ],
@@ -147,6 +155,8 @@ def test_anything_may_be_asked(text: str) -> None:
         "https://l.facebook.com/l.php?u=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1%26utm_source%3Dfb&h=AT0",
         "https://out.reddit.com/?url=https%3A%2F%2Fwww.google.com%2Furl%3Fq%3Dhttps%253A%252F%252Fsite.example%252Fa%253Fb%253D1",
         "https://duckduckgo.com/l/?uddg=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1",
+        "https://www.google.co.uk/url?q=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1",
+        "https://m.facebook.com/l.php?u=https%3A%2F%2Fsite.example%2Fa%3Fb%3D1",
     ],
 )
 def test_a_redirector_is_the_page_to_which_it_leads(url: str) -> None:
@@ -161,6 +171,8 @@ def test_a_redirector_is_the_page_to_which_it_leads(url: str) -> None:
         "https://www.google.com/url?q=not+an+address",
         "https://www.google.com/url",
         "https://site.example/url?q=https://elsewhere.example/",
+        "https://google.com.site.example/url?q=https://elsewhere.example/",
+        "https://www.google.com/amp/s/",
         "https://www.google.com/search?q=https://elsewhere.example/",
     ],
 )
