@@ -4,14 +4,17 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from agents import telemetry
 from agents.settings import BadSettings, read_settings
 from bot.settings import Settings
 
 GOOD, FAILED, BAD_ARGUMENT = 0, 1, 2
+
+Running = Callable[[Settings], Coroutine[Any, Any, None]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _copy(settings, arguments.command, arguments.file)
     if arguments.command == "check":
         return _check(settings, offline=arguments.offline)
-    return _run(settings)
+    return run_bot(settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,7 +106,8 @@ def _copy(settings: Settings, command: str, file: Path) -> int:
     return GOOD
 
 
-def _run(settings: Settings) -> int:
+def run_bot(settings: Settings, running: Running | None = None) -> int:
+    """Run the bot, by ``running`` where it is not ``bot.app.run``, until told to end; returns the exit status."""
     if not settings.discord_token.get_secret_value():
         print(
             "DISCORD_TOKEN: not set. Copy the bot's token from the Discord developer portal into .env.",
@@ -122,7 +126,7 @@ def _run(settings: Settings) -> int:
         flush = telemetry.export_traces(settings.otel_exporter_otlp_endpoint, "signals-scout")
     keep_the_loop_responsive()
     try:
-        asyncio.run(run(settings))
+        asyncio.run((running or run)(settings))
     except TokenRefused:
         print("DISCORD_TOKEN: Discord does not accept it. Copy it again from the developer portal.", file=sys.stderr)
         return FAILED

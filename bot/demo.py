@@ -83,7 +83,7 @@ class _Surroundings:
     live: Collection[str]
     quick: bool
 
-    def bot(self, on_end: Callable[[], None], more: Mapping[str, str]) -> BotProcess:
+    def bot(self, on_end: Callable[[], None], more: Mapping[str, str], *, movable_clock: bool = False) -> BotProcess:
         """The bot's process, not yet started."""
         environment = demo_sources.environment(self.upstreams, self.live) | {
             "DISCORD_TOKEN": self.discord.token,
@@ -95,7 +95,7 @@ class _Surroundings:
             "HTTP_PORT": "0",
             "USER_COOLDOWN_S": "0" if self.quick else "1",
         }
-        return BotProcess(environment | dict(more), self.folder / "bot.log", on_end)
+        return BotProcess(environment | dict(more), self.folder / "bot.log", on_end, movable_clock=movable_clock)
 
     def sources(self) -> dict[str, Source]:
         """The upstreams by name, as the page shows them."""
@@ -169,7 +169,7 @@ async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOp
         page = await stack.enter_async_context(page_on(0))
     workflows = WorkflowSender()
     environment = traces_to(page.spans_url) | workflows.environment()
-    bot = around.bot(lambda: behind.now(BotState.ENDED), environment)
+    bot = around.bot(lambda: behind.now(BotState.ENDED), environment, movable_clock=True)
 
     async def settle() -> bool:
         is_there = await _registered(around.discord, bot)
@@ -183,6 +183,7 @@ async def _on_page(around: _Surroundings, stack: AsyncExitStack, options: DemoOp
 
     behind.restart = restart
     behind.start_workflow = workflows.send
+    behind.advance = bot.advance
     around.say_where()
     print(f"Open  {page.url}  in a browser. Ctrl-C ends.\n", flush=True)
     if options.host in _EVERYWHERE:

@@ -20,15 +20,25 @@ _KEPT = ("PATH", "HOME", "LANG", "TZ")
 class BotProcess:
     """Runs ``python -m bot run`` with exactly this environment, as an async context manager; ended at the end.
 
-    ``on_end`` is called when it has ended by itself.
+    ``on_end`` is called when it has ended by itself. With ``movable_clock`` the bot lives by one that ``advance``
+    moves (see ``bot.demo_run``).
     """
 
-    def __init__(self, environment: dict[str, str], log: Path, on_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        log: Path,
+        on_end: Callable[[], None] = lambda: None,
+        *,
+        movable_clock: bool = False,
+    ) -> None:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         root = Path(__file__).resolve().parent.parent
         self.log = log
         self._environment = kept | environment | {"PYTHONPATH": str(root)}
         self._on_end = on_end
+        self._movable_clock = movable_clock
+        self._ahead_s = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -53,12 +63,21 @@ class BotProcess:
             await self._stop()
             await self._start()
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass for it at once; what is started later begins at that time."""
+        self._ahead_s += seconds
+        if self.runs and self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(f"{seconds}\n".encode())
+
+    def _command(self) -> tuple[str, ...]:
+        return ("bot.demo_run", str(self._ahead_s)) if self._movable_clock else ("bot", "run")
+
     async def _start(self) -> None:
         # In a folder of its own, so that no .env is read.
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", env=self._environment, cwd=self.log.parent, stdout=output,
-                stderr=output, start_new_session=True,
+                sys.executable, "-m", *self._command(), env=self._environment, cwd=self.log.parent,
+                stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self._watching = asyncio.create_task(self._watch(self._process))
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agents import telemetry
 from agents.errors import BusError
@@ -34,6 +34,8 @@ class Found:
 
     response: SignalsResponse
     candidates: Candidates
+    at: datetime
+    """When it came, by the clock that digests live by."""
 
     @property
     def answered(self) -> bool:
@@ -104,4 +106,5 @@ class Asker:
             raise NoAnswer from error
         finally:
             del self._pending[request.request_id]
-        return Found(response, await asyncio.to_thread(Candidates, response.signals))
+        at = self._clock.utc()
+        return Found(response, await asyncio.to_thread(Candidates, response.signals), at)

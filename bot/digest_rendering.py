@@ -79,7 +79,7 @@ class Renderer:
 
     async def digests(self, found: Found, several: Sequence[tuple[Subscription, Wanted]]) -> list[Drawn]:
         """What each digest is, in the order given; nothing is written. Raises ``Unreadable``."""
-        until = found.response.occurred_at
+        until = found.at
         seen = await self._outbox.seen([subscription.id for subscription, _ in several], until - KEEP_SEEN)
         async with self._turn:
             new = await asyncio.to_thread(_new, found, several, seen)
@@ -117,7 +117,7 @@ class Renderer:
             titles=self._titles,
             answer_id=answer.id,
             since=new.wanted.since,
-            until=found.response.occurred_at,
+            until=found.at,
             forum=new.wanted.spot.forum,
             chart_alt="" if new.chart is None else new.chart.alt,
         )

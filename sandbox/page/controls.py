@@ -53,11 +53,15 @@ class Source:
 
 @dataclass(slots=True)
 class Bot:
-    """The bot behind the page, whoever runs it. ``start_workflow`` says what came of it; None: not possible here."""
+    """The bot behind the page, whoever runs it; what is None is not possible here.
+
+    ``start_workflow`` says what came of it; ``advance`` lets so many seconds pass for the bot.
+    """
 
     state: BotState = BotState.STARTING
     restart: Callable[[], Awaitable[None]] | None = None
     start_workflow: Callable[[], Awaitable[str]] | None = None
+    advance: Callable[[float], None] | None = None
     log: str = ""
     """Where its log is."""
     on_change: Callable[[], None] = field(default=lambda: None)
@@ -88,6 +92,7 @@ class Controls:
                 "log": self.bot.log,
                 "can_restart": self.bot.restart is not None,
                 "can_start_workflow": self.bot.start_workflow is not None,
+                "shares_clock": self.bot.advance is not None,
             },
             "discord_faults": [_fault_json(fault) for fault in self._discord.faults if not fault.is_spent],
             "sources": {name: _source_json(source) for name, source in self._sources.items()},
@@ -115,11 +120,13 @@ class Controls:
         source.behaviour.fault = SourceFault(what)
 
     def advance(self, seconds: float) -> None:
-        """Let the local Discord's time pass."""
+        """Let time pass: the local Discord's and, where it can be, the bot's."""
         if not 0 < seconds <= LONGEST_ADVANCE_S:
             raise NotPossible("Time goes forward, by a year at most.")
         self._discord.clock.advance(seconds)
         self._ahead_s += seconds
+        if self.bot.advance is not None:
+            self.bot.advance(seconds)
 
     def drop_gateway(self, how: str) -> None:
         """End the bot's connections: close or cut them, ask it to reconnect, or tell it that its session is over."""

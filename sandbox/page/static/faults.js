@@ -104,9 +104,10 @@ export function mountFaults(container, state, view, act) {
 
   function clock() {
     const ahead = state.controls.ahead_s;
+    const bots = state.controls.bot.shares_clock ? "Digests of the bot come due by it too; stories keep their real times." : "The bot has its own.";
     return part(
-      "Discord's clock",
-      h("p", { class: "dim" }, `It is ${ahead === 0 ? "right" : `${span(ahead)} ahead`}. Tokens of interactions and times on this page follow it; the bot has its own.`),
+      state.controls.bot.shares_clock ? "Clock" : "Discord's clock",
+      h("p", { class: "dim" }, `It is ${ahead === 0 ? "right" : `${span(ahead)} ahead`}. Tokens of interactions and times on this page follow it. ${bots}`),
       row(...Object.entries(ADVANCES).map(([label, seconds]) => button(`+ ${label}`, "advance", { seconds }))),
     );
   }

@@ -424,13 +424,22 @@ async def test_discords_api_can_be_made_to_fail_as_often_as_one_likes(
     assert not (await browser.ask("fail_discord", what=what, where="the moon", count=1))["ok"]
 
 
-async def test_time_can_be_let_pass(world: World, browser: Browser) -> None:
+async def test_time_can_be_let_pass_for_discord_and_for_a_bot_whose_clock_can_be_moved(
+    world: World, browser: Browser
+) -> None:
     before = world.discord.clock.time()
     assert (await browser.ask("advance", seconds=900))["ok"]
     assert browser.seen[-1]["controls"]["ahead_s"] == 900
+    assert not browser.seen[-1]["controls"]["bot"]["shares_clock"]
     assert 900 <= world.discord.clock.time() - before < 910
+    passed: list[float] = []
+    world.bot.advance = passed.append
     for seconds in (0, -5, "nan", 1e12):
         assert not (await browser.ask("advance", seconds=seconds))["ok"]
+    assert passed == []
+    assert (await browser.ask("advance", seconds=60))["ok"]
+    assert passed == [60]
+    assert browser.seen[-1]["controls"]["bot"]["shares_clock"]
 
 
 async def test_the_bot_is_restarted_by_whoever_runs_it(world: World, browser: Browser) -> None:
