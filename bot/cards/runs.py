@@ -1,6 +1,9 @@
 """What became of digests, drawn: runs and workflows, while they are under way and afterwards."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from bot.cards import limits
 from bot.cards.card import Button, Card, Colour, Embed, Field
@@ -30,36 +33,85 @@ _ORIGINS = {
 }  # fmt: skip
 
 
+OUTCOMES = {
+    state: _WORDS[state]
+    for state in (RunState.SENT, RunState.EMPTY, RunState.FAILED, RunState.HELD, RunState.CANCELLED)
+}
+"""By which the history can be asked, with what each is called."""
+_DETAIL = re.compile(r"(?P<before>[0-9]{1,18})(?:\.(?P<subscription_id>[0-9a-f]{0,16})\.(?P<state>[a-z]{0,12}))?")
+
+
 # -- runs
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which runs a page of the history shows."""
+
+    before: int | None = None
+    """Those older than this run; None: the newest."""
+    subscription_id: str | None = None
+    """None: of every digest."""
+    state: RunState | None = None
+    """One of ``OUTCOMES``; None: whatever became of them."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether no digest and no outcome was asked for."""
+        return self.subscription_id is None and self.state is None
+
+    def detail(self) -> str:
+        """For a control's id."""
+        return f"{self.before or 0}.{self.subscription_id or ''}.{self.state or ''}"
+
+    @classmethod
+    def read(cls, detail: str) -> Self:
+        """What ``detail`` wrote; the newest of all when it is forged."""
+        found = _DETAIL.fullmatch(detail)
+        if found is None:
+            return cls()
+        state = next((state for state in OUTCOMES if state.value == found["state"]), None)
+        return cls(int(found["before"]) or None, found["subscription_id"] or None, state)
+
+
 def history_card(
-    page: Sequence[PastRun],
+    page: Page,
+    found: Sequence[PastRun],
     changes: Sequence[SubscriptionChange],
     names: Names,
     guild_id: int,
     *,
-    first: bool,
     older: bool,
 ) -> Card:
-    """A page of runs, newest first; the first one tells who changed what, too."""
+    """A page of runs, newest first; the first one of all tells who changed what, too. ``older``: there are more."""
     budget = limits.Budget()
-    title = budget.fit(("What became of digests",), limits.TITLE)
+    first = page.before is None
+    title = budget.fit(("What became of digests" if page.whole else _asked_for(page, found),), limits.TITLE)
     footer = budget.fit(("Runs are kept for 30 days, changes for 90.",), limits.FOOTER)
-    fields = _changes_field(changes, names, budget) if first else ()
-    nothing = "No digest has run yet." if first else "There is nothing older."
-    description = budget.fit(_runs(page) if page else (nothing,), limits.DESCRIPTION)
+    fields = _changes_field(changes, names, budget) if first and page.whole else ()
+    nothing = "There is none." if not page.whole else "No digest has run yet."
+    description = budget.fit(
+        _runs(found) if found else (nothing if first else "There is nothing older.",), limits.DESCRIPTION
+    )
+    following = replace(page, before=found[-1].run_id if found else 1)
     buttons = (
-        Button("Newest", str(PlanControl("history", guild_id, "0")), emoji="⏮️", disabled=first),
         Button(
-            "Older",
-            str(PlanControl("history", guild_id, str(page[-1].run_id if page else 1))),
-            emoji="▶️",
-            disabled=not older,
+            "Newest",
+            str(PlanControl("history", guild_id, replace(page, before=None).detail())),
+            emoji="⏮️",
+            disabled=first,
         ),
+        Button("Older", str(PlanControl("history", guild_id, following.detail())), emoji="▶️", disabled=not older),
     )
     rows = (buttons,) if older or not first else ()
     return Card(Embed(title, description, Colour.PENDING, fields, footer), rows)
+
+
+def _asked_for(page: Page, found: Sequence[PastRun]) -> str:
+    """Such as ``Runs of News: failed``."""
+    name = "one digest" if not found else quoted(found[0].subscription_name, 40) or "?"
+    runs = "Runs" if page.subscription_id is None else f"Runs of {name}"
+    return runs if page.state is None else f"{runs}: {OUTCOMES[page.state]}"
 
 
 def _runs(page: Sequence[PastRun]) -> Iterator[str]:

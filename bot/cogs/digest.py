@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from agents.errors import InvalidOption
 from bot.admission import Admission
 from bot.cards import custom_ids, notices, plans, runs
 from bot.cards.card import Card
@@ -22,7 +23,7 @@ from bot.delivery.places import PLACE_FAULTS, Place
 from bot.delivery.previews import show_preview
 from bot.digest_question import NothingToAsk
 from bot.failures import answer_failure, tell
-from bot.store.outbox import Outbox
+from bot.store.outbox import Outbox, RunState
 from bot.store.subscriptions import Subscriptions
 from bot.subscribing import Subscribing
 from bot.subscription import LONGEST_NAME, State, Subscription
@@ -94,6 +95,7 @@ _GROUPINGS = [
     app_commands.Choice(name="source: under each source", value="source"),
     app_commands.Choice(name="story: one list, best first", value="story"),
 ]
+_OUTCOMES = [app_commands.Choice(name=words, value=state.value) for state, words in runs.OUTCOMES.items()]
 Limit = app_commands.Range[int, 1, 25]
 Score = app_commands.Range[float, 0, 1]
 Name = app_commands.Range[str, 1, LONGEST_NAME]
@@ -337,29 +339,35 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
         await self._admins.command(interaction, answer)
 
     @app_commands.command(name="history", description="What became of digests, and who changed what")
-    async def history(self, interaction: discord.Interaction) -> None:
+    @app_commands.describe(digest="Only of one (default: of all)", outcome="Only what ended so (default: all)")
+    @app_commands.choices(outcome=_OUTCOMES)
+    async def history(
+        self, interaction: discord.Interaction, digest: str | None = None, outcome: str | None = None
+    ) -> None:
         """Newest first, in pages."""
 
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(await self._history(admin, None))
+            one = None if digest is None else await self._subscribing.find(admin, digest)
+            page = runs.Page(subscription_id=one.id if one else None, state=_outcome(outcome))
+            await place.edit(await self._history(admin, page))
 
         await self._admins.command(interaction, answer)
 
     async def _turn_history(self, interaction: discord.Interaction, control: PlanControl) -> None:
-        before = int(control.detail) if control.detail.isdecimal() and len(control.detail) < 19 else 0
-
         async def answer(admin: Admin, place: Place) -> None:
-            await place.edit(await self._history(admin, before or None))
+            await place.edit(await self._history(admin, runs.Page.read(control.detail)))
 
         await self._admins.press(interaction, control, answer)
 
-    async def _history(self, admin: Admin, before: int | None) -> Card:
-        found = await self._outbox.history(admin.guild.id, runs.RUNS_PAGE + 1, before)
-        first = before is None
-        changes = await self._subscriptions.changes(admin.guild.id, runs.CHANGES_SHOWN) if first else ()
+    async def _history(self, admin: Admin, page: runs.Page) -> Card:
+        found = await self._outbox.history(
+            admin.guild.id, runs.RUNS_PAGE + 1, page.before, subscription_id=page.subscription_id, state=page.state
+        )
+        told = page.before is None and page.whole
+        changes = await self._subscriptions.changes(admin.guild.id, runs.CHANGES_SHOWN) if told else ()
         return runs.history_card(
-            found[: runs.RUNS_PAGE], changes, self._subscribing.names(admin), admin.guild.id,
-            first=first, older=len(found) > runs.RUNS_PAGE,
+            page, found[: runs.RUNS_PAGE], changes, self._subscribing.names(admin), admin.guild.id,
+            older=len(found) > runs.RUNS_PAGE,
         )  # fmt: skip
 
     # -- suggestions
@@ -371,6 +379,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     @list_.autocomplete("digest")
     @preview.autocomplete("digest")
     @run.autocomplete("digest")
+    @history.autocomplete("digest")
     async def suggest_digest(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Digests whose name has what was typed."""
         admin = await self._may(interaction)
@@ -454,3 +463,10 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
             await place.edit(await work(admin, await self._subscribing.find(admin, digest)))
 
         await self._admins.command(interaction, answer)
+
+
+def _outcome(typed: str | None) -> RunState | None:
+    found = next((state for state in runs.OUTCOMES if state.value == typed), None)
+    if found is None and typed is not None:
+        raise InvalidOption("outcome", f"outcome takes {', '.join(runs.OUTCOMES.values())}.")
+    return found

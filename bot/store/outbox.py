@@ -303,8 +303,16 @@ class Outbox(Protocol):
         """The newest that concern a server, counting only its runs."""
         ...
 
-    async def history(self, guild_id: int, limit: int, before_id: int | None = None) -> tuple[PastRun, ...]:
-        """Runs of a server, newest first."""
+    async def history(
+        self,
+        guild_id: int,
+        limit: int,
+        before_id: int | None = None,
+        *,
+        subscription_id: str | None = None,
+        state: RunState | None = None,
+    ) -> tuple[PastRun, ...]:
+        """Runs of a server, newest first; of one subscription, or that stand so, alone if that is said."""
         ...
 
     async def purge(self, now: datetime) -> None:

@@ -175,7 +175,15 @@ class SqlOutbox:
         """See ``Outbox``."""
         await self._line.do(self._fail_all, (tuple(run_ids), note))
 
-    async def history(self, guild_id: int, limit: int, before_id: int | None = None) -> tuple[PastRun, ...]:
+    async def history(
+        self,
+        guild_id: int,
+        limit: int,
+        before_id: int | None = None,
+        *,
+        subscription_id: str | None = None,
+        state: RunState | None = None,
+    ) -> tuple[PastRun, ...]:
         """See ``Outbox``."""
         own = (
             select(RUNS, WORKFLOWS.c.id.label("workflow_id"), WORKFLOWS.c.origin)
@@ -184,6 +192,10 @@ class SqlOutbox:
         )
         if before_id is not None:
             own = own.where(RUNS.c.id < before_id)
+        if subscription_id is not None:
+            own = own.where(RUNS.c.subscription_id == subscription_id)
+        if state is not None:
+            own = own.where(RUNS.c.state == state.value)
         return tuple(_past_run_of(row) for row in await self._rows(own.order_by(RUNS.c.id.desc()).limit(limit)))
 
     # Parts

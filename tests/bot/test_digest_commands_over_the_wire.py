@@ -434,6 +434,31 @@ async def test_run_posts_at_once_and_what_was_shown_comes_no_more(town: Town) ->
     assert "nothing new · by command" in history
 
 
+async def test_history_tells_of_one_digest_or_one_outcome_page_by_page(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cards.runs.RUNS_PAGE", 2)
+    await made(town, "sources:reddit limit:25")
+    assert "Made · Other" in await town.say("/digest add channel:general name:Other sources:news")
+    await town.say("/digest run digest:Other")
+    for _ in range(4):
+        await town.say("/digest run digest:News")
+    said = await town.say("/digest history digest:Other")
+    assert said.startswith("Runs of Other\n✅ **Other**")
+    assert "**News**" not in said
+    assert "There is none." in await town.say("/digest history digest:Other outcome:failed")
+    card = await town.message("/digest history digest:News outcome:empty")
+    assert plain(card).startswith("Runs of News: nothing new")
+    assert plain(card).count("⚪ **News**") == 2
+    before = text_of(card)
+    older = await town.changed_by(await town.press(card, "Older"), card, before)
+    assert older.startswith("Runs of News: nothing new")
+    assert older.count("⚪ **News**") == 1
+    assert "✅ **News**" not in older
+    assert "outcome takes posted" in await town.send("digest history", {"outcome": "lost"})
+    assert "There is no digest" in await town.say("/digest history digest:Nope")
+
+
 async def test_a_paused_digest_is_not_run(town: Town) -> None:
     await made(town)
     await town.say("/digest pause digest:News")

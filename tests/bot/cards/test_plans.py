@@ -148,9 +148,13 @@ def test_whatever_is_in_a_digest_its_cards_stay_within_the_limits(
         plans.removed_card(one),
         plans.no_preview_card(one),
         plans.announcement(1, "edit", text, plans.difference(one.plan, other.plan, Names())),
-        runs.history_card(
-            [past_run(number, subscription_name=text, note=text, left=10**9) for number in range(runs.RUNS_PAGE)],
-            (change_of,) * runs.CHANGES_SHOWN, Names(), GUILD, first=True, older=True,
+        *(
+            runs.history_card(
+                page,
+                [past_run(number, subscription_name=text, note=text, left=10**9) for number in range(runs.RUNS_PAGE)],
+                (change_of,) * runs.CHANGES_SHOWN, Names(), GUILD, older=True,
+            )
+            for page in (runs.Page(), runs.Page(10**18, "0123456789abcdef", RunState.CANCELLED))
         ),
         runs.run_card(past_run(note=text, subscription_name=text), 1, (), hints),
         runs.workflow_card(workflow({RunState.SENT: 1}, name=text)),
@@ -176,6 +180,7 @@ def test_names_and_problems_of_strangers_do_nothing(texts: list[str]) -> None:
 def test_a_history_tells_outcomes_reasons_and_changes() -> None:
     told = said(
         runs.history_card(
+            runs.Page(),
             [
                 past_run(3, items=10, left=2),
                 past_run(2, RunState.FAILED, items=0, note="The channel no longer exists."),
@@ -184,7 +189,6 @@ def test_a_history_tells_outcomes_reasons_and_changes() -> None:
             (change(None, samples.subscription().plan, "add"),),
             Names(samples.TITLES),
             7,
-            first=True,
             older=False,
         )
     )
@@ -196,10 +200,27 @@ def test_a_history_tells_outcomes_reasons_and_changes() -> None:
 
 def test_older_pages_are_turned_to_by_the_last_run() -> None:
     page = [past_run(number) for number in range(20, 12, -1)]
-    card = runs.history_card(page, (), Names(), 7, first=True, older=True)
+    card = runs.history_card(runs.Page(state=RunState.FAILED), page, (), Names(), 7, older=True)
     newest, older = card.rows[0]
     assert newest.disabled
-    assert older.custom_id == str(PlanControl("history", 7, "13"))
+    control = parse_plan(str(older.custom_id))
+    assert control is not None
+    assert runs.Page.read(control.detail) == runs.Page(before=13, state=RunState.FAILED)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [runs.Page(), runs.Page(7, "0123456789abcdef", RunState.HELD), runs.Page(subscription_id="0123456789abcdef")],
+)
+def test_what_a_page_of_the_history_shows_is_read_back_from_its_buttons(page: runs.Page) -> None:
+    assert runs.Page.read(page.detail()) == page
+
+
+def test_a_page_that_nobody_wrote_is_the_newest_of_all() -> None:
+    forged = ("", "x", "5.", "5.zz.sent", "1" * 19, "5.0123456789abcdef.sent.5")
+    assert [runs.Page.read(detail) for detail in forged] == [runs.Page()] * len(forged)
+    assert runs.Page.read("5..asking") == runs.Page(5)
+    assert runs.Page.read("5") == runs.Page(5)  # as it was written before digests could be chosen
 
 
 @pytest.mark.parametrize("state", list(RunState))

@@ -483,8 +483,15 @@ async def test_history_is_read_page_by_page_newest_first_and_each_server_sees_it
         assert [one.run_id for one in (*page, *rest)] == sorted((one.run_id for one in (*page, *rest)), reverse=True)
         assert (len(page), len(rest)) == (2, 1)
         assert {one.subscription_name for one in (*page, *rest)} == {"Mine"}
+        theirs = await life.outbox.history(OTHER, 10)
+        assert await life.outbox.history(OTHER, 10, subscription_id=theirs[0].subscription_id) == theirs
+        assert await life.outbox.history(GUILD, 10, subscription_id=theirs[0].subscription_id) == ()
+        assert await life.outbox.history(GUILD, 10, state=RunState.FAILED) == ()
         assert len(await life.outbox.workflows(OTHER, 2)) == 2
         assert [one.counts for one in await life.outbox.workflows(GUILD, 10)] == [{RunState.ASKING: 1}] * 3
+        await life.outbox.fail([page[1].run_id], "No source answered.")
+        (failed,) = await life.outbox.history(GUILD, 10, state=RunState.FAILED)
+        assert failed.run_id == page[1].run_id
 
 
 async def test_what_was_shown_and_what_ran_is_forgotten_after_thirty_days_and_not_before(
