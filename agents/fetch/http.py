@@ -162,7 +162,7 @@ class HttpFetch:
             if response.status in _REDIRECTS and request.method == "GET" and "Location" in response.headers:
                 return _Redirect(self._next(url, response.headers["Location"]), response.status in _FOR_GOOD)
             if not _is_answer(request, response.status):
-                raise self._refusal(response, await _error_body(request, response))
+                raise self._refusal(request, response, await _error_body(request, response))
             if response.status == 304:
                 return _response(response, b"")
             _check_content_type(request, response)
@@ -175,7 +175,7 @@ class HttpFetch:
             raise AddressRefused(f"{site_name(url)} redirects to what is no web address.") from error
         return check_url(str(target), self._allow)
 
-    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> BadStatus:
+    def _refusal(self, request: Request, response: aiohttp.ClientResponse, body: bytes) -> BadStatus:
         """What an answer means that is none."""
         status, now = response.status, self._now()
         kind, said = _meaning(status)
@@ -185,6 +185,8 @@ class HttpFetch:
         elif wait_s is None and status == 403:
             # GitHub's way to say "too many": nothing is left until the reset.
             wait_s = used_up_s(response.headers, now) or None
+        if wait_s is None:
+            wait_s = request.waits_s.get(status)
         sentence = f"{site_name(response.url)} {said} ({status})."
         return kind(sentence, status=status, retry_after_s=wait_s, body=body)
 

@@ -43,6 +43,8 @@ class Request:
 
     Heeded before anybody else gets a turn there. It must not raise.
     """
+    waits_s: Mapping[int, float] = field(default_factory=dict)
+    """By status: seconds for which an error asks to be left alone although no header of it says so."""
     etag: str | None = None
     last_modified: str | None = None
     """Validators of an earlier answer; a 304 then comes back as ``Response.not_modified``."""

@@ -23,9 +23,9 @@ from weakref import WeakValueDictionary
 
 from agents.errors import (
     AttemptTimeout,
+    BadStatus,
     DeadlineExceeded,
     LifecycleError,
-    RateLimited,
     SourceError,
 )
 from agents.events import utc_now
@@ -174,8 +174,8 @@ class GuardedFetch:
                 return await self._raw.get(request)
         except TimeoutError as error:
             raise AttemptTimeout(f"This site did not answer within {round(share_s, 1):g} s.") from error
-        except RateLimited as error:
-            # Told to one, meant for all: nobody else should find out by asking.
+        except BadStatus as error:
+            # Told to one, meant for all: nobody else should find out by asking. Not only a 429 may say it.
             if error.retry_after_s is not None:
                 self._limiter.pause(lane, error.retry_after_s)
             raise

@@ -15,7 +15,7 @@ are, which is no answer.
 import re
 from datetime import datetime
 
-from agents.errors import BadStatus, RateLimited, UnexpectedContent
+from agents.errors import BadStatus, UnexpectedContent
 from agents.fetch.request import FEED, Fetch, Request, Response
 from agents.resilience.limiter import upstream_host
 from agents.signal import Signal, Timeframe
@@ -31,7 +31,7 @@ _MOST_CATEGORIES = 5
 _MOST_WORDS = 10
 _DEFAULT_CATEGORY = "cs"
 _TTL_S = 3_600.0
-_UNTOLD_PAUSE_S = 60.0
+_UNTOLD_WAITS_S = {429: 60.0, 503: 60.0}
 _WITH_SUBJECTS = frozenset(
     {"astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat"}
 )
@@ -111,13 +111,9 @@ class Arxiv:
             "sortOrder": "descending",
             "max_results": str(_PAGE_ITEMS),
         }
-        request = Request(f"{self._api_url}/query", params=params, accept=FEED)
+        request = Request(f"{self._api_url}/query", params=params, accept=FEED, waits_s=_UNTOLD_WAITS_S)
         try:
             return await fetch.get(request)
-        except RateLimited as error:
-            if error.sent and error.retry_after_s is None:
-                fetch.pause(request.url, _UNTOLD_PAUSE_S)
-            raise
         except BadStatus as error:
             if error.status == 400:
                 raise BadStatus("arXiv does not understand this question. Try plain words.", status=400) from error

@@ -35,7 +35,7 @@ _ACCEPTED = ("application/json", "text/html", "text/plain")
 """Refusals come as pages with status 200."""
 _PAGE_ITEMS = 100
 _TTL_S = 900.0
-_UNTOLD_PAUSE_S = 60.0
+_UNTOLD_WAIT_S = 60.0
 _SHORTEST_WORD = 3
 _SEARCH_CHARS = 150
 _DEFAULT_LANGUAGE = "english"
@@ -144,14 +144,14 @@ class Gdelt:
             "maxrecords": str(_PAGE_ITEMS),
             "sort": "DateDesc" if newest else "HybridRel",
         }
-        request = Request(f"{self._api_url}/doc/doc", params=params, accept=_ACCEPTED, pause_s=_asked_s)
-        try:
-            response = await fetch.get(request)
-        except RateLimited as error:
-            if error.sent and error.retry_after_s is None:
-                fetch.pause(request.url, _UNTOLD_PAUSE_S)
-            raise
-        return _repaired(response, question)
+        request = Request(
+            f"{self._api_url}/doc/doc",
+            params=params,
+            accept=_ACCEPTED,
+            pause_s=_asked_s,
+            waits_s={429: _UNTOLD_WAIT_S},
+        )
+        return _repaired(await fetch.get(request), question)
 
 
 def _words(query: str | None) -> tuple[list[str], list[str]]:
@@ -173,7 +173,7 @@ def _search(words: list[str], question: Question) -> str:
 
 def _asked_s(response: Response) -> float:
     """A minute of silence where the text of a good answer asks to slow down."""
-    return _UNTOLD_PAUSE_S if b"limit requests" in response.body[:200].lower() else 0.0
+    return _UNTOLD_WAIT_S if b"limit requests" in response.body[:200].lower() else 0.0
 
 
 def _repaired(response: Response, question: Question) -> Response:
@@ -183,7 +183,7 @@ def _repaired(response: Response, question: Question) -> Response:
         return replace(response, body=_ESCAPE.sub(lambda found: found[0] if found[1] else rb"\\", body))
     said = body[:200].lower()
     if b"limit requests" in said:
-        raise RateLimited("GDELT asks for fewer requests.", status=response.status, retry_after_s=_UNTOLD_PAUSE_S)
+        raise RateLimited("GDELT asks for fewer requests.", status=response.status, retry_after_s=_UNTOLD_WAIT_S)
     if b"language" in said:
         language = question.options.get("language", _DEFAULT_LANGUAGE)
         raise UnexpectedContent(f"GDELT knows no language “{language}”. Its English name is asked for, or any.")

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.errors import NotConfigured, NotFound, RateLimited, SourceError, UnexpectedContent
+from agents.errors import AccessDenied, NotConfigured, NotFound, RateLimited, SourceError, UnexpectedContent
 from agents.fetch.request import FEED, Fetch, Request, Response
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal
@@ -130,7 +130,12 @@ class YouTube:
         return signals
 
     async def _get(self, channel: str, fetch: Fetch) -> Response:
-        request = Request(f"{self._url}/feeds/videos.xml", params={"channel_id": channel}, accept=FEED)
+        request = Request(
+            f"{self._url}/feeds/videos.xml",
+            params={"channel_id": channel},
+            accept=FEED,
+            waits_s={403: _BLOCKED_S, 429: _BLOCKED_S},
+        )
         try:
             return await fetch.get(request)
         except NotFound as error:
@@ -138,10 +143,12 @@ class YouTube:
                 f"YouTube has no channel “{channel}”, or does not show its feed just now. Try again in some hours.",
                 status=error.status,
             ) from error
-        except RateLimited as error:
-            if error.sent and error.retry_after_s is None:
-                fetch.pause(request.url, _BLOCKED_S)
-            raise
+        except AccessDenied as error:
+            raise RateLimited(
+                "YouTube takes no more from this address for now. Try again in some hours.",
+                status=error.status,
+                retry_after_s=error.retry_after_s,
+            ) from error
 
 
 def _media(body: bytes) -> dict[str, _Media]:

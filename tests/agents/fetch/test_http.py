@@ -444,6 +444,13 @@ class TestStatuses:
         waits = [(await refusal(fetch, Request(upstream.url()))).retry_after_s for _ in range(3)]
         assert waits == [40, 5, None]
 
+    async def test_without_any_header_it_is_as_long_as_the_source_says_for_that_status(
+        self, upstream: Upstream, fetch: HttpFetch
+    ) -> None:
+        upstream.on("/", status(503), status(503, Retry_After="5"), status(429), status(500))
+        request = Request(upstream.url(), waits_s={429: 60.0, 503: 90.0})
+        assert [(await refusal(fetch, request)).retry_after_s for _ in range(4)] == [90, 5, 60, None]
+
 
 class TestErrorBodies:
     """What is wrong often stands in the body of an error only."""

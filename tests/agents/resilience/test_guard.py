@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.errors import (
+    AccessDenied,
     AttemptTimeout,
+    BadStatus,
     CircuitOpen,
     DeadlineExceeded,
     NotFound,
@@ -343,11 +345,19 @@ async def test_a_wait_for_a_turn_leaves_as_much_time_for_the_call() -> None:
         await guard.scan(source, question("second"), None)
 
 
-async def test_a_429_pauses_its_host_for_everyone() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        RateLimited("slow down", status=429, retry_after_s=120.0),
+        UpstreamFailed("slow down", status=503, retry_after_s=120.0),
+        AccessDenied("slow down", status=403, retry_after_s=120.0),
+    ],
+)
+async def test_an_error_that_says_how_long_to_wait_pauses_its_host_for_everyone(error: BadStatus) -> None:
     clock = Clock()
-    upstream = Upstream(RateLimited("slow down", status=429, retry_after_s=120.0), None)
+    upstream = Upstream(error, None)
     guard = make(upstream, clock=clock)
-    with pytest.raises(RateLimited, match="slow down"):
+    with pytest.raises(type(error), match="slow down"):
         await guard.scan(OnePage(), question("first"), None)
     with pytest.raises(OwnLimit, match="asked us to wait"):
         await guard.scan(OnePage(), question("second"), None)

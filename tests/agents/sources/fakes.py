@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.errors import SourceError, UnexpectedContent
+from agents.errors import BadStatus, SourceError, UnexpectedContent
 from agents.fetch.request import Request, Response
 from agents.signal import Timeframe
 from agents.source import Question
@@ -61,6 +61,10 @@ class FakeFetch:
     async def get(self, request: Request) -> Response:
         self.sent.append(request)
         reply = self._reply(request)
+        if isinstance(reply, BadStatus) and reply.sent and reply.retry_after_s is None:
+            reply.retry_after_s = request.waits_s.get(reply.status)
+            if reply.retry_after_s is not None:
+                self.pause(request.url, reply.retry_after_s)
         if isinstance(reply, SourceError):
             raise reply
         response = reply if reply.url else replace(reply, url=request.url)

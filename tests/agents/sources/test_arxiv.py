@@ -175,9 +175,10 @@ async def test_a_question_that_is_refused_says_what_to_do() -> None:
     assert caught.value.__cause__ is refused
 
 
-async def test_being_told_to_slow_down_without_a_time_is_a_minute() -> None:
-    fetch = FakeFetch(lambda _: RateLimited("slow", status=429))
-    with pytest.raises(RateLimited):
+@pytest.mark.parametrize("error", [RateLimited("slow", status=429), UpstreamFailed("ill", status=503)])
+async def test_being_told_to_slow_down_without_a_time_is_a_minute(error: SourceError) -> None:
+    fetch = FakeFetch(lambda _: error)
+    with pytest.raises(type(error)):
         await read(fetch)
     assert fetch.pauses == [(f"{API}/query", 60.0)]
 
@@ -187,7 +188,7 @@ async def test_being_told_to_slow_down_without_a_time_is_a_minute() -> None:
     [
         RateLimited("slow", status=429, retry_after_s=5.0),
         OwnLimit("we wait", status=429),
-        UpstreamFailed("ill", status=503),
+        UpstreamFailed("ill", status=500),
     ],
 )
 async def test_other_refusals_pass(error: SourceError) -> None:

@@ -20,6 +20,7 @@ from agents.errors import (
     SourceError,
     UnexpectedContent,
     Unreachable,
+    UpstreamFailed,
 )
 from agents.fetch.request import Request
 from agents.signal import Signal, Timeframe
@@ -169,10 +170,12 @@ async def test_a_feed_that_is_missing_may_be_so_for_hours(channels: tuple[str, .
         await read(FakeFetch(lambda _: missing), channels=channels)
 
 
-async def test_being_told_to_slow_down_without_a_time_is_a_quarter_of_an_hour() -> None:
-    fetch = FakeFetch(lambda _: RateLimited("slow", status=429))
-    with pytest.raises(RateLimited):
+@pytest.mark.parametrize("error", [RateLimited("slow", status=429), AccessDenied("no", status=403)])
+async def test_being_refused_without_a_time_is_a_limit_for_a_quarter_of_an_hour(error: SourceError) -> None:
+    fetch = FakeFetch(lambda _: error)
+    with pytest.raises(RateLimited) as caught:
         await read(fetch)
+    assert caught.value.retry_after_s == 900.0
     assert fetch.pauses == [(f"{SITE}/feeds/videos.xml", 900.0)]
 
 
@@ -181,7 +184,7 @@ async def test_being_told_to_slow_down_without_a_time_is_a_quarter_of_an_hour() 
     [
         RateLimited("slow", status=429, retry_after_s=5.0),
         OwnLimit("we wait", status=429),
-        AccessDenied("no", status=403),
+        UpstreamFailed("ill", status=500),
     ],
 )
 async def test_other_refusals_pass(error: SourceError) -> None:
