@@ -300,9 +300,13 @@ class _Progress:
 
 
 def _asked(search: Search) -> tuple[object, ...]:
-    """The same for the same question, however many are shown and whoever asks."""
+    """The same for the same question, whoever asks.
+
+    Questions for more and for fewer stories are two: what the shorter answer had no place for is not new, and a
+    quiet source's story that closes both has not moved.
+    """
     sources = sorted((asked.name, *sorted(asked.options.items())) for asked in search.sources)
-    return (*sources, search.query, search.timeframe, search.min_score, search.filters)
+    return (*sources, search.query, search.timeframe, search.limit, search.min_score, search.filters)
 
 
 def _max_age_s(plan: _Planned, asked_s: float | None) -> float | None:

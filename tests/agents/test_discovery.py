@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from agents.agent import AgentConfig
 from agents.discovery import Discoverer, Discovery, Search
 from agents.events import Filters, SourceReport, SourceRequest, SourceStatus, utc_now
 from agents.ranking.rank import Ranked, rank_off_loop
+from agents.ranking.trend import LEAST_AGE
 from agents.resilience.guard import ResilienceConfig, ScanGuard
+from agents.signal import Trend
 from agents.source import Source
 from tests.agents.doubles import FakeSource, after, finds, hangs, signal
 from tests.agents.resilience.doubles import Clock, Upstream, settle
@@ -25,10 +28,16 @@ class Desk:
 
     def __init__(self, *sources: FakeSource, places: int = 5) -> None:
         self.clock = Clock()
+        self.now = utc_now()
         by_name: Mapping[str, Source] = {source.spec.name: source for source in sources}
         self.guard = ScanGuard(Upstream(), ResilienceConfig(), limits={}, clock=self.clock)
         config = AgentConfig(max_concurrent_tasks=places)
-        self.discoverer = Discoverer(by_name, self.guard, config, now=utc_now, clock=self.clock)
+        self.discoverer = Discoverer(by_name, self.guard, config, now=lambda: self.now, clock=self.clock)
+
+    def advance(self, pause: timedelta) -> None:
+        """Let time pass."""
+        self.now += pause
+        self.clock.advance(pause.total_seconds())
 
     async def search(self, *names: str, timeout_s: float = 1.0, **search: Any) -> Discovery:
         sources = tuple(SourceRequest(name=name) for name in names)
@@ -94,6 +103,20 @@ async def test_a_ranking_is_forgotten_before_recency_would_change_it(rankings: l
     desk.clock.advance(299)
     await desk.search("one")
     assert rankings == [1]
+
+
+async def test_what_moved_is_marked_against_what_the_very_same_question_showed() -> None:
+    one = FakeSource("one", finds(*(signal("one", number) for number in range(6))))
+    desk = Desk(one)
+    assert [found.trend for found in (await desk.search("one", limit=3)).signals] == [None] * 3
+    desk.advance(LEAST_AGE)
+    assert [found.trend for found in (await desk.search("one", limit=6)).signals] == [None] * 6
+    one.behave = finds(*(signal("one", number) for number in range(4, 10)))
+    desk.advance(LEAST_AGE)
+    later = await desk.search("one", limit=6, max_age_s=1.0)
+    assert {found.id for found in later.signals if found.trend is Trend.NEW} == {
+        f"one:{number}" for number in range(6, 10)
+    }
 
 
 async def test_nothing_found_needs_no_ranking(rankings: list[int]) -> None:
