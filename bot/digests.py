@@ -329,7 +329,13 @@ class Digests:
         asked = [(run.subscription, wanted) for run, wanted in group]
         drawn = await self._insist(lambda: self._renderer.digests(found, asked))
         results = await self._renderer.rendered(runs, drawn)
-        shown = [one.answer for one, result in zip(drawn, results, strict=True) if result and result.parts]
+        # What a server had deleted while its sources were asked must not come back.
+        wanted = await self._insist(lambda: self._outbox.still_asking([run.id for run in runs]))
+        shown = [
+            one.answer
+            for run, one, result in zip(runs, drawn, results, strict=True)
+            if result and result.parts and run.id in wanted
+        ]
         if shown:
             await self._insist(lambda: self._answers.keep(shown))
         written = [result for result in results if result is not None]

@@ -34,6 +34,7 @@ _REWRITE_AFTER_S = 3600.0
 """An answer given again is written again only after this long: it only moves the day on which it is forgotten."""
 _PURGE_EVERY_S = 3600.0
 _BATCH = 100
+_FORGOTTEN = 1000
 _NOBODY = "user:"
 """In the place of a user's tenant in the database: it keeps no user ids, and nothing asks for this one."""
 
@@ -90,6 +91,8 @@ class AnswerStore:
         self._line = GroupCommit(database, "answer-store-keeper", timeout_s=keep_timeout_s)
         self._remembered = remembered
         self._forgotten = 0
+        self._forgotten_at: Recent[str, datetime] = Recent(_FORGOTTEN)
+        """When a tenant's answers were last forgotten: what was found before must not be kept after."""
         self._recent: Recent[str, Answer] = Recent(remembered)
         self._written_at: Recent[str, float] = Recent(remembered)
         self._waiting: OrderedDict[str, Answer] = OrderedDict()
@@ -116,6 +119,8 @@ class AnswerStore:
 
     def put(self, answer: Answer) -> None:
         """Remember an answer at once and write it soon; never waits, never fails."""
+        if self._is_forgotten(answer):
+            return
         self._recent.put(answer.id, answer)
         written_at = self._written_at.get(answer.id)
         if written_at is not None and self._monotonic() - written_at < _REWRITE_AFTER_S:
@@ -128,13 +133,14 @@ class AnswerStore:
 
     async def keep(self, answers: Sequence[Answer]) -> None:
         """Write these now, and remember them; for what must not be shown before it is kept. Raises ``StoreError``."""
-        rows = await asyncio.to_thread(
-            lambda: [row for answer in answers if (row := self._encode(answer)) is not None]
+        encoded = await asyncio.to_thread(
+            lambda: [(answer, row) for answer in answers if (row := self._encode(answer)) is not None]
         )
-        await self._line.do(_keep_all, rows)
-        self.counts.written += len(rows)
+        await self._line.do(self._keep_all, encoded)
+        self.counts.written += len(encoded)
         for answer in answers:
-            self._recent.put(answer.id, answer)
+            if not self._is_forgotten(answer):
+                self._recent.put(answer.id, answer)
 
     async def get(self, answer_id: str) -> Answer | Expired | None:
         """The answer; ``Expired`` after 7 days; None when unknown, after 90 days, or when the database fails."""
@@ -179,6 +185,7 @@ class AnswerStore:
     def forget(self, tenant: str) -> None:
         """Drop a tenant's answers from memory, also those that wait to be written; their rows are the caller's."""
         self._forgotten += 1
+        self._forgotten_at.put(tenant, self._now())
         self._recent.forget_where(lambda answer: answer.tenant == tenant)
         for known in [answer.id for answer in self._waiting.values() if answer.tenant == tenant]:
             del self._waiting[known]
@@ -278,6 +285,18 @@ class AnswerStore:
                 self._written_at.put(answer.id, written_at)
                 del self._waiting[answer.id]
 
+    async def _keep_all(
+        self, connection: AsyncConnection, several: Sequence[Sequence[tuple[Answer, dict[str, object]]]]
+    ) -> Sequence[None]:
+        await _replace(
+            connection, [row for encoded in several for answer, row in encoded if not self._is_forgotten(answer)]
+        )
+        return [None] * len(several)
+
+    def _is_forgotten(self, answer: Answer) -> bool:
+        forgotten_at = self._forgotten_at.get(answer.tenant)
+        return forgotten_at is not None and answer.created_at < forgotten_at
+
     def _encode(self, answer: Answer) -> dict[str, object] | None:
         try:
             return _row(answer)
@@ -297,11 +316,6 @@ class AnswerStore:
             old = (age < (now - KEEP_ANSWER).timestamp()) & ANSWERS.c.body.is_not(None)
             await connection.execute(update(ANSWERS).where(old).values(body=None))
         self._purged_at = self._monotonic()
-
-
-async def _keep_all(connection: AsyncConnection, several: Sequence[list[dict[str, object]]]) -> Sequence[None]:
-    await _replace(connection, [row for rows in several for row in rows])
-    return [None] * len(several)
 
 
 async def _replace(connection: AsyncConnection, rows: Sequence[dict[str, object]]) -> None:

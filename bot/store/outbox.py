@@ -236,6 +236,10 @@ class Outbox(Protocol):
         """
         ...
 
+    async def still_asking(self, run_ids: Collection[int]) -> frozenset[int]:
+        """Those of them whose messages are still to be written: neither cancelled nor deleted meanwhile."""
+        ...
+
     async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:
         """What each of them has shown since then."""
         ...

@@ -159,6 +159,11 @@ class SqlOutbox:
         )
         return tuple(_run_of(row) for row in await self._rows(found.order_by(RUNS.c.id).limit(limit)))
 
+    async def still_asking(self, run_ids: Collection[int]) -> frozenset[int]:
+        """See ``Outbox``."""
+        found = select(RUNS.c.id).where(RUNS.c.id.in_(run_ids), RUNS.c.state == RunState.ASKING.value)
+        return frozenset(row.id for row in await self._rows(found))
+
     async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:
         """See ``Outbox``."""
         found = select(PARTS.c.subscription_id, PARTS.c.seen).where(

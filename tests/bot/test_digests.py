@@ -1,7 +1,7 @@
 """From ``workflow:started`` to what is posted: what is new, once, for whom it is, whatever fails in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -415,6 +415,42 @@ async def test_a_subscription_that_is_paused_meanwhile_gets_nothing(scene: Diges
     ended = await scene.end_of(event)
     assert (ended.sent, ended.empty, ended.failed, ended.held) == (0, 0, 0, 0)
     assert scene.shown() == []
+
+
+async def leaves_nothing_behind(scene: DigestScene) -> bool:
+    await until(lambda: not scene.digests._under_way)
+    kept = await scene.guilds.data_of(GUILD)
+    return (kept.digests, kept.digest_runs, kept.answers) == (0, 0, 0)
+
+
+async def test_a_server_that_has_all_deleted_while_its_sources_are_asked_leaves_nothing_behind(
+    scene: DigestScene,
+) -> None:
+    await scene.add()
+    scene.agents.gate.clear()
+    event = WorkflowStarted()
+    await scene.bus.emit(WORKFLOW_STARTED, event)
+    await until(lambda: scene.agents.asked)
+    await scene.guilds.delete_guild(GUILD)
+    scene.agents.gate.set()
+    assert (await scene.end_of(event)).sent == 0
+    assert await leaves_nothing_behind(scene)
+
+
+async def test_a_server_that_has_all_deleted_just_before_its_digest_is_written_leaves_nothing_behind(
+    scene: DigestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still_asking = scene.outbox.still_asking
+
+    async def deleted_afterwards(run_ids: Collection[int]) -> frozenset[int]:
+        found = await still_asking(run_ids)
+        await scene.guilds.delete_guild(GUILD)
+        return found
+
+    await scene.add()
+    monkeypatch.setattr(scene.outbox, "still_asking", deleted_afterwards)
+    assert (await scene.run()).sent == 0
+    assert await leaves_nothing_behind(scene)
 
 
 async def test_what_was_under_way_when_the_process_ended_goes_on_in_the_next(tmp_path: Path) -> None:

@@ -247,6 +247,24 @@ async def test_a_forgotten_tenant_s_answers_are_never_written(tmp_path: Path) ->
     assert len(stored_ids(tmp_path)) == 2
 
 
+async def test_what_was_found_before_its_tenant_was_forgotten_is_not_kept_after(tmp_path: Path) -> None:
+    calendar = Calendar()
+    async with store(tmp_path, now=calendar) as kept:
+        await until(lambda: kept._purged_at is not None)
+        found = [samples.answer(1, tenant=tenant) for tenant in ("1", "2")]
+        calendar.now += timedelta(seconds=1)
+        async with kept._database.writing():  # the answers wait for their turn
+            keeping = asyncio.create_task(kept.keep(found))
+            await asyncio.sleep(0.05)
+            kept.forget("1")
+        await keeping
+        kept.put(found[0])
+        assert [await kept.get(answer.id) is not None for answer in found] == [False, True]
+        later = samples.answer(2, tenant="1", created_at=calendar.now + timedelta(seconds=1))
+        await kept.keep([later])
+    assert stored_ids(tmp_path) == [found[1].id, later.id]
+
+
 async def test_no_user_s_id_is_written(tmp_path: Path) -> None:
     given = samples.answer(1, tenant="user:81384788765712384")
     async with store(tmp_path) as kept:
