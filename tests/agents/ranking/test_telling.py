@@ -8,6 +8,12 @@ def test_a_text_is_about_its_rare_words_and_names() -> None:
     assert telling_words(text, 4) == ("borrow", "checker", "rust", "polonius")
 
 
+def test_names_always_tell() -> None:
+    assert telling_words("the talks of putin and clinton with china about microsoft", 4) == (
+        "putin", "clinton", "china", "microsoft",
+    )  # fmt: skip
+
+
 def test_addresses_mentions_and_numbers_tell_nothing() -> None:
     assert telling_words("<@123> see https://example.org/quantum/news <#5> 2026 <t:17:R>", 5) == ()
     assert telling_words("", 5) == ()
