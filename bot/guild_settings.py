@@ -323,7 +323,7 @@ class SettingSpec:
         if not isinstance(text, str):
             raise ValueError(f"{self.name} takes {self.range}.")  # noqa: TRY004
         if not self.settable:
-            raise ValueError("Feeds are added and removed by their own commands.")
+            raise ValueError("Feeds are added by /feeds add and removed by /feeds remove.")
         typed = text.strip()
         longest = MOST_WORDS * (LONGEST_WORD + 2) if self.kind in _LISTS else _LONGEST_VALUE
         if not typed or len(typed) > longest:

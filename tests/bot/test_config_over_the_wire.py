@@ -118,7 +118,7 @@ BAD = [
     ("limit", " ", "empty"),
     ("log_channel", "#general", "a channel of this server"),
     ("config_role", "@everyone", "a role of this server"),
-    ("feeds", "https://example.org/feed", "their own commands"),
+    ("feeds", "https://example.org/feed", "/feeds add"),
     ("colour", "red", "There is no setting"),
     ("@everyone [x](https://evil.example)", "5", "There is no setting"),
 ]

@@ -125,3 +125,11 @@ def test_no_document_needs_the_internet_to_be_seen() -> None:
     for document in DOCUMENTS:
         images = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
         assert not [image for image in images if "://" in image], named(document)
+
+
+def test_every_log_line_to_watch_for_is_one_that_the_code_writes() -> None:
+    table = text_of("docs/operations.md").partition("| to watch |")[2].partition("\n\n")[0]
+    named_lines = [line for row in rows(table) for line in re.findall(r"`([^`]+)`", row[0])]
+    code = "".join(path.read_text() for room in ("agents", "bot") for path in (ROOT / room).rglob("*.py"))
+    assert len(named_lines) > 20
+    assert [line for line in named_lines if f'"{line}' not in code] == []
