@@ -14,6 +14,7 @@ from sandbox.command_rules import check_choice
 from sandbox.component_rules import check_modal
 from sandbox.errors import FieldError, InvalidForm, JsonObject, refusal
 from sandbox.exchange import ACKNOWLEDGE_S, TOKEN_LIFE_S, CallbackKind, Exchange, InteractionKind
+from sandbox.guilds import Channel
 from sandbox.messages import Message, MessageFlags
 from sandbox.rest.call import NO_CONTENT, Call, Reply
 
@@ -163,10 +164,16 @@ def _response(backend: Backend, exchange: Exchange, made: posting.Draft | None, 
         "authorizing_integration_owners": exchange.payload["authorizing_integration_owners"],
     }
     legacy: JsonObject | None = None
+    reference: JsonObject | None = None
+    if exchange.original is not None:
+        metadata["original_response_message_id"] = str(exchange.original.id)
     if exchange.kind is InteractionKind.COMMAND:
         name = _full_name(exchange.payload["data"])
         legacy = {"id": str(exchange.interaction_id), "type": 2, "name": name, "user": user}
         metadata |= {"name": name, "command_type": exchange.payload["data"].get("type", 1)}
+        if "target_id" in exchange.payload["data"]:
+            metadata["target_message_id"] = exchange.payload["data"]["target_id"]
+            reference = _reference(exchange.channel, metadata["target_message_id"])
     elif exchange.source is not None:
         metadata["interacted_message_id"] = str(exchange.source.id)
     message = posting.create(
@@ -180,10 +187,17 @@ def _response(backend: Backend, exchange: Exchange, made: posting.Draft | None, 
         webhook_id=backend.application_id,
         metadata=metadata,
         legacy_interaction=legacy,
+        reference=reference if exchange.original is None else None,
         visible_to=exchange.user.id,
     )
     exchange.add(message)
     return message
+
+
+def _reference(channel: Channel, message_id: str) -> JsonObject:
+    """To the message of whose menu the command was; only the first answer carries it."""
+    place = {} if channel.guild is None else {"guild_id": str(channel.guild.id)}
+    return {"type": 0, "message_id": message_id, "channel_id": str(channel.id), **place}
 
 
 def _full_name(data: JsonObject) -> str:

@@ -95,3 +95,21 @@ async def test_what_somebody_does_not_see_has_no_menu_for_them(local: LocalDisco
     await rest("DELETE", f"/webhooks/{local.application_id}/{asked.token}/messages/@original")
     with pytest.raises(NotClickable, match="gone"):
         await local.use_on_message(place.user, answer, explain)
+
+
+async def test_its_answers_say_on_what_it_was_used_and_which_came_first(
+    local: LocalDiscord, rest: Rest, place: Place
+) -> None:
+    (explain,) = await ids(rest, ON_MESSAGE)
+    message = await local.say(place.user, place.channel, "hello")
+    used = await local.use_on_message(place.user, message, explain)
+    callback = f"/interactions/{used.interaction_id}/{used.token}/callback"
+    await rest("POST", callback, {"type": 4, "data": {"content": "first"}})
+    webhook = f"/webhooks/{local.application_id}/{used.token}"
+    first = (await rest("GET", f"{webhook}/messages/@original")).body
+    second = (await rest("POST", webhook, {"content": "second"})).body
+    assert [one["interaction_metadata"]["target_message_id"] for one in (first, second)] == [str(message.id)] * 2
+    assert first["message_reference"]["message_id"] == str(message.id)
+    assert "original_response_message_id" not in first["interaction_metadata"]
+    assert second["interaction_metadata"]["original_response_message_id"] == first["id"]
+    assert "message_reference" not in second
