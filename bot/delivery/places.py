@@ -9,6 +9,7 @@ import discord
 from discord.http import Route
 from discord.webhook.async_ import async_context
 
+from agents import telemetry
 from bot.cards.card import Card
 
 EDIT_TIMEOUT_S = 30.0
@@ -74,6 +75,14 @@ async def acknowledge(
     payload: dict[str, Any] = {"type": deferred.value}
     if private and not update:
         payload["data"] = {"flags": discord.MessageFlags(ephemeral=True).value}
+    # Ends long before what is done for the interaction, and so tells at once whose trace this is.
+    with telemetry.span("acknowledge", {"interaction_id": str(interaction.id)}):
+        await _deferred(route, session, payload)
+    interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
+    return InteractionPlace(interaction.application_id, interaction.token, session)
+
+
+async def _deferred(route: Route, session: aiohttp.ClientSession, payload: dict[str, Any]) -> None:
     async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT_S):
         try:
             await async_context.get().request(route, session=session, payload=payload)
@@ -83,8 +92,6 @@ async def acknowledge(
             except discord.HTTPException as error:
                 if error.code != _ACKNOWLEDGED:
                     raise
-    interaction.response._response_type = deferred  # noqa: SLF001 - there is no public way to note it
-    return InteractionPlace(interaction.application_id, interaction.token, session)
 
 
 async def answer_privately(interaction: discord.Interaction, card: Card) -> None:

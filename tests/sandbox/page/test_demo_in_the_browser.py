@@ -105,6 +105,25 @@ async def test_the_inspector_shows_traffic_and_spans_of_the_interaction(person: 
         await expect(spans.get_by_text(name).first).to_be_visible()
 
 
+async def test_spans_of_a_command_under_way_stand_with_its_traffic(person: Person) -> None:
+    await person.act_as("Olga")
+    await person.go("ideas", "Night Shift")
+    await person.go("Read it in the morning")
+    await person.open_panel("Try")
+    source = person.tab.get_by_label("Lobsters", exact=True)
+    await source.select_option("slow")
+    try:
+        await person.send("/signals lobsters")
+        await person.open_panel("Inspect")
+        happened = person.tab.get_by_role("region", name="What happened")
+        await expect(happened.get_by_role("table").get_by_text("acknowledge")).to_be_visible(timeout=ANSWER_MS)
+        await expect(happened.get_by_text("INTERACTION_CREATE")).to_be_visible()
+        await expect(person.last).to_contain_text("looking")
+    finally:
+        await person.open_panel("Try")
+        await source.select_option("works")
+
+
 async def test_a_failing_source_is_seen_in_the_answer(person: Person) -> None:
     await person.act_as("Olga")
     await person.go("staff")
