@@ -107,6 +107,8 @@ class Reason(StrEnum):
     UNASKED = "not what the query asks for"
     MERGED = "another signal tells the same story"
     WEAK = "below the least score"
+    CROWDED = "three of its author or site come before it"
+    YIELDED = "gave its place to a source that had none"
     CUT = "beyond the limit"
 
 
@@ -117,6 +119,8 @@ class LeftOut(Frozen):
     title: str
     """At most 100 characters."""
     url: str
+    nsfw: bool = False
+    """Whether it, or what it tells the same story as, is not safe for work."""
     reason: Reason
     detail: str = ""
     """The title of the story that stands for it; else empty."""

@@ -41,7 +41,7 @@ class Dropped:
     weak: int = 0
     """Stories below the least score."""
     cut: int = 0
-    """Stories beyond the limit."""
+    """Stories without a place: beyond the limit, or for the sake of diversity."""
 
     @property
     def total(self) -> int:
@@ -96,6 +96,21 @@ class _Story:
         """One copy per story shown: copies cost more than the arithmetic."""
         signals = [member.reading.signal for member in self.members]
         return combine(signals, score=self.lead.score, parts=self.lead.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _WhyCut:
+    """Why good stories are not shown, by their places."""
+
+    best: frozenset[int]
+    """Those that would be shown if every source had its place among them."""
+    last: int
+    """The last of those."""
+
+    def of(self, place: int) -> Reason:
+        if place in self.best:
+            return Reason.YIELDED
+        return Reason.CROWDED if place < self.last else Reason.CUT
 
 
 def rank(
@@ -192,8 +207,10 @@ def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Sig
     )
     good = [story for story in all_stories if aim.accepts(story.lead.score)]
     weak = all_stories[len(good) :]  # sorted, so these are all the others
-    shown = list(range(len(good))) if aim.limit is None else _honest_mix(good, aim.limit)
-    cut = [good[place] for place in sorted(set(range(len(good))).difference(shown))]
+    best = list(range(len(good))) if aim.limit is None else first(good, aim.limit, _lead)
+    shown = _honest_mix(good, best)
+    why = _WhyCut(frozenset(best), max(best, default=0))
+    cut = [(good[place], why.of(place)) for place in sorted(set(range(len(good))).difference(shown))]
     counts = Counter(reason for _, reason in before)
     return Ranked(
         signals=tuple([good[place].signal() for place in shown]),
@@ -207,30 +224,35 @@ def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Sig
             weak=len(weak),
             cut=len(cut),
         ),
-        left_out=tuple(islice(_left_out(cut, weak, before), MOST_LEFT_OUT)),
+        left_out=tuple(islice(_left_out([*cut, *((story, Reason.WEAK) for story in weak)], before), MOST_LEFT_OUT)),
     )
 
 
+def _lead(story: _Story) -> Signal:
+    return story.lead.reading.signal
+
+
 def _left_out(
-    cut: Sequence[_Story], weak: Sequence[_Story], before: Sequence[tuple[Signal, Reason]]
+    not_shown: Iterable[tuple[_Story, Reason]], before: Sequence[tuple[Signal, Reason]]
 ) -> Iterator[LeftOut]:
     """What became of everything that is not shown, nor named as another place of what is shown."""
-    for stories_of, reason in ((cut, Reason.CUT), (weak, Reason.WEAK)):
-        for story in stories_of:
-            yield _account(story.lead.reading.signal, reason, scored=story.lead)
-            for member in story.members[1:]:
-                yield _account(
-                    member.reading.signal, Reason.MERGED, detail=story.lead.reading.signal.title, scored=member
-                )
+    for story, reason in not_shown:
+        nsfw = any(member.reading.signal.nsfw for member in story.members)
+        yield _account(_lead(story), reason, scored=story.lead, nsfw=nsfw)
+        for member in story.members[1:]:
+            yield _account(member.reading.signal, Reason.MERGED, detail=_lead(story).title, scored=member, nsfw=nsfw)
     for signal, reason in sorted(before, key=lambda one: (_NEAREST[one[1]], best_first(one[0], 0.0))):
-        yield _account(signal, reason)
+        yield _account(signal, reason, nsfw=signal.nsfw)
 
 
-def _account(signal: Signal, reason: Reason, *, detail: str = "", scored: Assessed | None = None) -> LeftOut:
+def _account(
+    signal: Signal, reason: Reason, *, nsfw: bool, detail: str = "", scored: Assessed | None = None
+) -> LeftOut:
     return LeftOut.model_construct(
         source=signal.source,
         title=signal.title[:_TOLD_TITLE],
         url=signal.url,
+        nsfw=nsfw,
         reason=reason,
         detail=detail[:_TOLD_TITLE],
         score=None if scored is None else scored.score,
@@ -238,9 +260,9 @@ def _account(signal: Signal, reason: Reason, *, detail: str = "", scored: Assess
     )
 
 
-def _honest_mix(good: Sequence[_Story], limit: int) -> list[int]:
+def _honest_mix(good: Sequence[_Story], best: Sequence[int]) -> list[int]:
     """Places of the first stories; the last that can be spared give way to the best of sources left out."""
-    chosen = dict.fromkeys(first(good, limit, lambda story: story.lead.reading.signal))
+    chosen = dict.fromkeys(best)
     places = Counter(source for place in chosen for source in good[place].sources)
     for place in range(len(good)):
         newcomer = good[place].sources

@@ -21,6 +21,8 @@ _VERDICTS = {
     Reason.MUTED: "it has a word that this server has muted.",
     Reason.UNASKED: "the query's `-words`, “phrases” or `site:` leave it out.",
     Reason.WEAK: "it scores less than this server's least score.",
+    Reason.CROWDED: "three stories of its author or its site come before it; others get the places after them.",
+    Reason.YIELDED: "its place went to a source that would have had none.",
     Reason.CUT: "{limit} others come first.",
 }
 MOST_ITEMS = 25
@@ -44,12 +46,12 @@ def why_card(answer: Answer, index: int, nonce: str, titles: Mapping[str, str]) 
     return Card(_embed(answer, index, titles, of_digest=nonce != OF_ANSWER), selects=(menu,))
 
 
-def left_out_card(answer: Answer, left: LeftOut, titles: Mapping[str, str]) -> Card:
-    """Why what a link leads to is not in an answer."""
+def left_out_card(answer: Answer, left: LeftOut, titles: Mapping[str, str], *, discreet: bool = False) -> Card:
+    """Why what a link leads to is not in an answer; ``discreet``: without any title."""
     budget = limits.Budget()
     title = budget.fit(("Why it is not there",), limits.TITLE)
-    shown = "It" if left.reason is Reason.NSFW else f"**{link(shorten(left.title, 100), left.url, 600)}**\nIt"
-    lines = [f"{shown} was found, but {_verdict(answer, left)}"]
+    shown = "It" if discreet else f"**{link(shorten(left.title, 100), left.url, 600)}**\nIt"
+    lines = [f"{shown} was found, but {_verdict(answer, left, discreet=discreet)}"]
     if left.score is not None and left.parts is not None:
         lines += [f"{bar(left.score)} **{left.score:.2f}** of 1, made of:", *_told_parts(answer, left.parts)]
     description = budget.fit(("\n".join(lines),), limits.DESCRIPTION)
@@ -74,9 +76,10 @@ def not_seen_card(looked_at: int, url: str) -> Card:
     return Card(Embed("Not seen", text, Colour.NOTICE))
 
 
-def _verdict(answer: Answer, left: LeftOut) -> str:
+def _verdict(answer: Answer, left: LeftOut, *, discreet: bool) -> str:
     if left.reason is Reason.MERGED:
-        return f"“{quoted(left.detail, 100)}” tells the same story and scores higher."
+        other = "another item" if discreet else f"“{quoted(left.detail, 100)}”"
+        return f"{other} tells the same story and scores higher."
     return _VERDICTS[left.reason].format(timeframe=answer.question.timeframe.label, limit=answer.question.limit)
 
 

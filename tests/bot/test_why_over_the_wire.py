@@ -1,14 +1,19 @@
 """Every answer can be asked why: what is in it, what is not, and what more there is about a message."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from agents.events import utc_now
 from agents.source import Scan
+from bot.answer import Answer
 from sandbox.exchange import Exchange
 from sandbox.messages import Message
+from tests.bot.config_scene import admin_of, config
 from tests.bot.conftest import Start
-from tests.bot.scene import FakeSource, Scene, answer_to, found, text_of
+from tests.bot.scene import FakeSource, Scene, answer_to, found, text_of, until
 
 
 async def on_message(scene: Scene, message: Message, name: str, **who: Any) -> Exchange:
@@ -50,6 +55,50 @@ async def test_what_is_not_in_the_answer_is_explained_by_what_left_it_out(
     words = await private_words(await scene.type(f"/why link:{cut}"))
     assert "5 others come first" in words
     assert "made of:" in words
+
+
+async def test_what_gave_way_to_others_is_told_so(scene: Scene, sources: dict[str, FakeSource]) -> None:
+    others = found(12).signals[:6]
+    loud = tuple(signal.model_copy(update={"author": "loud"}) for signal in found(12).signals[6:])
+    sources["reddit"].outcome = Scan((*others, *loud))
+    answer = await scene.answer("/signals reddit limit:5")
+    crowded = next(signal.url for signal in reversed(loud) if signal.url not in str(answer.embeds))
+    words = await private_words(await scene.type(f"/why link:{crowded}"))
+    assert "three stories of its author or its site come before it" in words
+
+
+async def test_what_is_not_safe_for_work_is_not_named_where_it_is_not_for(
+    scene: Scene, sources: dict[str, FakeSource]
+) -> None:
+    sources["reddit"].outcome = Scan(
+        tuple(one.model_copy(update={"title": f"Bare {one.title}"}) for one in found(4, nsfw=True).signals)
+    )
+    adult = scene.guild.add_channel("adult", nsfw=True)
+    await until(lambda: scene.bot.get_channel(adult.id))
+    assert "Saved" in await config(scene, "set setting:nsfw value:on", admin_of(scene))
+    answer = await scene.answer("/signals reddit limit:2", channel=adult)
+    urls = [f"https://www.example.com/reddit/{number}" for number in range(4)]
+    shown, cut = (next(url for url in urls if (url in str(answer.embeds)) is there) for there in (True, False))
+    assert "Bare" in await private_words(await scene.type(f"/why link:{cut}", channel=adult))
+    words = await private_words(await scene.type(f"/why link:{cut}"))
+    assert "It was found, but 2 others come first" in words
+    assert "Bare" not in words
+    assert "not safe for work" in await private_words(await scene.type(f"/why link:{shown}"))
+
+
+async def test_links_are_looked_for_beside_the_loop(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+    account_of = Answer.account_of
+
+    def watched(answer: Answer, link: str) -> object:
+        threads.add(threading.get_ident())
+        return account_of(answer, link)
+
+    monkeypatch.setattr(Answer, "account_of", watched)
+    await scene.answer("/signals reddit")
+    assert "No source gave" in await private_words(await scene.type("/why link:https://nowhere.example/"))
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_what_no_source_gave_is_said_to_be_unseen(scene: Scene) -> None:

@@ -94,6 +94,30 @@ def test_what_is_left_out_says_why_and_those_nearest_to_being_shown_come_first()
     assert scored.parts is not None
 
 
+def test_what_gave_way_to_others_says_to_whom() -> None:
+    loud = [signal(n, age=timedelta(minutes=n)).model_copy(update={"author": "loud"}) for n in range(5)]
+    others = [signal(n, age=timedelta(minutes=n)) for n in range(10, 13)]
+    quiet = signal(99, source="news", age=timedelta(hours=9), nsfw=True)
+    ranked = rank([*loud, *others, quiet], query=None, timeframe=DAY, now=NOW, limit=5, filters=Filters(nsfw=True))
+    assert [one.id[-2:] for one in ranked.signals] == [":0", ":1", ":2", "10", "99"]
+    assert [(left.title, left.reason) for left in ranked.left_out] == [
+        ("headline3", Reason.CROWDED),
+        ("headline4", Reason.CROWDED),
+        ("headline11", Reason.YIELDED),
+        ("headline12", Reason.CUT),
+    ]
+    assert ranked.dropped.cut == 4
+
+
+def test_what_tells_an_unsafe_story_is_unsafe_itself() -> None:
+    page = "https://site.example/a"
+    told = [signal(1, age=timedelta(0)), signal(2, url=page, nsfw=True), signal(3, url=page, age=timedelta(hours=2))]
+    ranked = rank(told, query=None, timeframe=DAY, now=NOW, limit=1, filters=Filters(nsfw=True))
+    assert [(left.reason, left.nsfw) for left in ranked.left_out] == [(Reason.CUT, True), (Reason.MERGED, True)]
+    kept_away = rank([signal(1), signal(2, nsfw=True)], query=None, timeframe=DAY, now=NOW).left_out
+    assert [(left.reason, left.nsfw) for left in kept_away] == [(Reason.NSFW, True)]
+
+
 def test_the_least_score_is_good_enough_unless_strict() -> None:
     alone = [signal(age=DAY.delta / 4)]
     assert rank(alone, query=None, timeframe=DAY, now=NOW, min_score=0.5).found == 1
