@@ -34,7 +34,7 @@ from agents.events import utc_now
 from agents.fetch.addresses import Allowed, check_address, check_url, site_name
 from agents.fetch.encoding import ACCEPTED, Inflater
 from agents.fetch.request import Request, Response
-from agents.fetch.waits import reset_s, retry_after_s, used_up_s
+from agents.fetch.waits import reset_s, retry_after_s, spoken, used_up_s
 
 MAX_REDIRECTS = 5
 
@@ -45,6 +45,7 @@ _ERROR_BODY_BYTES = 4_000
 _ERROR_BODY_S = 2.0
 _HTML_START = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _ROOT = re.compile(rb"<(?:(rss|feed|rdf:rdf)|!doctype\s+html|html)\b", re.IGNORECASE)
+_AGAIN = "Ask again in a few minutes."
 _FEED_START = re.compile(rb"\s*(?:<\?xml|<!--|<!doctype|<rss\b|<feed\b|<rdf:rdf\b)", re.IGNORECASE)
 _VAGUE_TYPES = frozenset({"", "text/html", "text/plain", "application/octet-stream"})
 """What feeds are mislabelled as."""
@@ -121,17 +122,17 @@ class HttpFetch:
             async with asyncio.timeout(self._total_s):
                 return await self._follow(request, url)
         except TimeoutError as error:
-            raise AttemptTimeout(f"{site} took too long to answer.") from error
+            raise AttemptTimeout(f"{site} took too long to answer. {_AGAIN}") from error
         except aiohttp.InvalidURL as error:
             raise AddressRefused("That is not a web address that can be asked.") from error
         except aiohttp.ClientResponseError as error:
-            raise UnexpectedContent(f"{site} answered with something that is not proper HTTP.") from error
+            raise UnexpectedContent(f"{site} answered with something that is not proper HTTP. {_AGAIN}") from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _RefusedSocket):
                 raise AddressRefused(error.os_error.sentence) from error
             raise Unreachable(_no_connection(site, error)) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{site} broke off the connection before the answer was whole.") from error
+            raise Unreachable(f"{site} broke off the connection before the answer was whole. {_AGAIN}") from error
 
     async def _follow(self, request: Request, url: URL) -> Response:
         origin = url.origin()
@@ -146,7 +147,7 @@ class HttpFetch:
             url = answer.to
             for_good = for_good and answer.for_good
             moved_to = str(url) if for_good else moved_to
-        raise TooManyRedirects(f"{site_name(request.url)} redirects in circles, or too often.")
+        raise TooManyRedirects(f"{site_name(request.url)} redirects in circles, or too often. Check the address.")
 
     async def _hop(self, request: Request, url: URL, *, with_credentials: bool) -> "Response | _Redirect":
         """One exchange: the answer, or where it sends us."""
@@ -187,7 +188,7 @@ class HttpFetch:
             wait_s = used_up_s(response.headers, now) or None
         if wait_s is None:
             wait_s = request.waits_s.get(status)
-        sentence = f"{site_name(response.url)} {said} ({status})."
+        sentence = f"{site_name(response.url)} {said} ({status}). {_fix(kind, wait_s)}"
         return kind(sentence, status=status, retry_after_s=wait_s, body=body)
 
     def _open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
@@ -251,10 +252,10 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _no_connection(site: str, error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"{site} could not be found: its name leads nowhere right now."
+        return f"{site} could not be found: its name leads nowhere right now. Check the address."
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"{site} could not be reached safely: its certificate or encryption is not right."
-    return f"{site} could not be reached: no connection could be made."
+        return f"{site} could not be reached safely: its certificate or encryption is not right. Check the address."
+    return f"{site} could not be reached: no connection could be made. {_AGAIN}"
 
 
 def _response(response: aiohttp.ClientResponse, body: bytes) -> Response:
@@ -283,6 +284,17 @@ def _meaning(status: int) -> tuple[type[BadStatus], str]:
     if status >= 500:
         return UpstreamFailed, "answered with an error of its own"
     return BadStatus, "did not answer the request"
+
+
+def _fix(kind: type[BadStatus], wait_s: float | None) -> str:
+    """What a person can do about it."""
+    if wait_s:
+        return f"Ask again in {spoken(wait_s)}."
+    if kind is AccessDenied:
+        return "It may keep programs out; ask again later."
+    if kind is NotFound:
+        return "Check the address."
+    return "Try other words or options." if kind is BadStatus else "Ask again in a few minutes."
 
 
 async def _error_body(request: Request, response: aiohttp.ClientResponse) -> bytes:
@@ -315,7 +327,7 @@ def _check_content_type(request: Request, response: aiohttp.ClientResponse) -> N
     site = site_name(response.url)
     if kind in {"text/html", "application/xhtml+xml"}:
         raise UnexpectedContent(_web_page(site))
-    raise UnexpectedContent(f"{site} answered with another kind of content than what was asked for.")
+    raise UnexpectedContent(f"{site} answered with another kind of content than asked for. Check the address.")
 
 
 def _matches(kind: str, accept: tuple[str, ...]) -> bool:
@@ -329,7 +341,7 @@ def _may_be_feed(request: Request) -> bool:
 
 
 def _web_page(site: str) -> str:
-    return f"{site} answered with a web page, which looks like a block or a login page."
+    return f"{site} answered with a web page, which looks like a block or a login page. {_AGAIN}"
 
 
 async def _read(request: Request, response: aiohttp.ClientResponse) -> bytes:
@@ -341,12 +353,13 @@ async def _read(request: Request, response: aiohttp.ClientResponse) -> bytes:
         async for piece in _decoded(response, site):
             body += piece
             if len(body) > request.max_bytes:
-                raise TooLarge(f"{site} answered with more than the {_size(request.max_bytes)} that are allowed.")
+                allowed = _size(request.max_bytes)
+                raise TooLarge(f"{site} answered with more than the {allowed} that are allowed. Try another source.")
             if not checked and len(body) >= _BEGINNING_BYTES:
                 _check_beginning(request, response, body[:_BEGINNING_BYTES])
                 checked = True
     except zlib.error as error:
-        raise UnexpectedContent(f"{site} answered with a body that cannot be decompressed.") from error
+        raise UnexpectedContent(f"{site} answered with a body that cannot be decompressed. {_AGAIN}") from error
     if not checked:
         _check_beginning(request, response, body)
     return bytes(body)
@@ -364,7 +377,7 @@ async def _decoded(response: aiohttp.ClientResponse, site: str) -> AsyncIterator
             # 64 kB of a bomb hold 64 MB: let others have their turn in between.
             await asyncio.sleep(0)
     if not inflater.whole:
-        raise Unreachable(f"{site} broke off the connection before the answer was whole.")
+        raise Unreachable(f"{site} broke off the connection before the answer was whole. {_AGAIN}")
 
 
 def _check_beginning(request: Request, response: aiohttp.ClientResponse, start: bytes | bytearray) -> None:
@@ -381,7 +394,7 @@ def _check_beginning(request: Request, response: aiohttp.ClientResponse, start: 
         if root is not None and root[1] is None:
             raise UnexpectedContent(_web_page(site))
         if not _FEED_START.match(text):
-            raise UnexpectedContent(f"{site} answered with something that is not a feed.")
+            raise UnexpectedContent(f"{site} answered with something that is not a feed. Check the address.")
 
 
 def _size(size_bytes: int) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import ceil
 
 MAX_WAIT_S = 3_600.0
 """An upstream that asks for a longer pause is asked again after this one."""
@@ -58,6 +59,11 @@ def used_up_s(headers: Mapping[str, str], now: datetime) -> float:
     if not _NUMBER.fullmatch(text) or float(text) >= 1:
         return 0.0
     return reset_s(headers, now) or 0.0
+
+
+def spoken(wait_s: float) -> str:
+    """A wait for people: ``40 s``, ``12 min``; never less than a second, nor cut short."""
+    return f"{max(1, ceil(wait_s))} s" if wait_s <= 120 else f"{ceil(wait_s / 60)} min"
 
 
 def _until(moment: datetime, now: datetime) -> float | None:

@@ -46,6 +46,7 @@ what X can be asked for at least: it bills every item."""
 _FETCHING = 0.9
 """The part of a scan's time that its requests may use. The rest is the source's own, to read what it got: when one
 of its requests hangs to the end, what the others brought still counts."""
+_AGAIN = "Ask again in a moment."
 _STALE_FOR_S = 24 * 3600.0
 _PARTIAL_TTL_S = 60.0
 """An answer in which something failed is kept for no longer: asking again soon may bring the rest."""
@@ -168,12 +169,12 @@ class GuardedFetch:
     async def _timed(self, request: Request, lane: str, attempts_left: int) -> Response:
         share_s = self._remaining_s() / max(1, attempts_left)
         if share_s <= 0:
-            raise DeadlineExceeded("There was no time left to ask this site.")
+            raise DeadlineExceeded(f"There was no time left to ask this site. {_AGAIN}")
         try:
             async with asyncio.timeout(share_s):
                 return await self._raw.get(request)
         except TimeoutError as error:
-            raise AttemptTimeout(f"This site did not answer within {round(share_s, 1):g} s.") from error
+            raise AttemptTimeout(f"This site did not answer within {round(share_s, 1):g} s. {_AGAIN}") from error
         except BadStatus as error:
             # Told to one, meant for all: nobody else should find out by asking. Not only a 429 may say it.
             if error.retry_after_s is not None:
@@ -256,7 +257,7 @@ class ScanGuard:
                     stale_for_s=min(_STALE_FOR_S, question.timeframe.delta.total_seconds()) if keep else 0.0,
                 )
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{spec.title} did not answer in time.") from error
+            raise DeadlineExceeded(f"{spec.title} did not answer in time. {_AGAIN}") from error
         except LifecycleError as error:
             raise SourceError(f"{spec.title} was not read, because the agent is stopping.") from error
         return _guarded(cached)
@@ -329,7 +330,7 @@ class ScanGuard:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise DeadlineExceeded(f"{source.spec.title} did not answer within {timeout_s:g} s.") from error
+            raise DeadlineExceeded(f"{source.spec.title} did not answer within {timeout_s:g} s. {_AGAIN}") from error
 
 
 def question_key(source: str, question: Question) -> Key:

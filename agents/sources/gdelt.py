@@ -23,6 +23,7 @@ import msgspec
 from agents.errors import RateLimited, UnexpectedContent
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request, Response
+from agents.fetch.waits import spoken
 from agents.resilience.limiter import upstream_host
 from agents.signal import Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
@@ -183,13 +184,14 @@ def _repaired(response: Response, question: Question) -> Response:
         return replace(response, body=_ESCAPE.sub(lambda found: found[0] if found[1] else rb"\\", body))
     said = body[:200].lower()
     if b"limit requests" in said:
-        raise RateLimited("GDELT asks for fewer requests.", status=response.status, retry_after_s=_UNTOLD_WAIT_S)
+        sentence = f"GDELT asks for fewer requests, or is overloaded. Ask again in {spoken(_UNTOLD_WAIT_S)}."
+        raise RateLimited(sentence, status=response.status, retry_after_s=_UNTOLD_WAIT_S)
     if b"language" in said:
         language = question.options.get("language", _DEFAULT_LANGUAGE)
         raise UnexpectedContent(f"GDELT knows no language “{language}”. Its English name is asked for, or any.")
     if b"too short" in said or b"too long" in said:
         raise UnexpectedContent("GDELT takes this question for too short or too long, or is busy. Try other words.")
-    raise UnexpectedContent("GDELT answered with something else than news.")
+    raise UnexpectedContent("GDELT answered with something else than news. Ask again in a few minutes.")
 
 
 def _signal(article: _Article, now: datetime) -> Signal | None:

@@ -25,7 +25,7 @@ import msgspec
 from agents.errors import AccessDenied, BadStatus, NotFound, RateLimited, SourceError
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request, Response
-from agents.fetch.waits import used_up_s
+from agents.fetch.waits import spoken, used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
@@ -267,7 +267,10 @@ class GitHub:
         if error.status == 403 and (error.retry_after_s is not None or "rate limit" in said):
             wait_s = _SECONDARY_WAIT_S if error.retry_after_s is None else error.retry_after_s
             more = "" if self._token else f" With {_TOKEN} set it grants more."
-            return RateLimited(f"GitHub's limit is used up.{more}", status=403, retry_after_s=wait_s)
+            sentence = f"GitHub's limit is used up. Ask again in {spoken(wait_s)}.{more}"
+            return RateLimited(sentence, status=403, retry_after_s=wait_s)
+        if error.status == 403 and self._token:
+            return AccessDenied(f"GitHub refuses this to us. Check what {_TOKEN} may read.", status=403)
         if error.status == 422:
             what = (
                 "GitHub has no such repository, or it is private."

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from agents.errors import SourceError, UnexpectedContent
+from agents.fetch.json import UNKNOWN_FORM
 from agents.text import plain, plain_html
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> 
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     if raws and not items:
-        raise UnexpectedContent(f"{upstream} sent {len(raws)} items in a form that is not known here.")
+        raise UnexpectedContent(f"{upstream} sent {len(raws)} items {UNKNOWN_FORM}")
     return items
 
 

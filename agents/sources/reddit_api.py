@@ -186,19 +186,17 @@ class RedditApi:
     ) -> tuple[list[_Post], str | None]:
         token = await self._tokens.current(fetch)
         try:
-            response = await self._asked(place.path, params, token, now, fetch)
+            response = await self._asked(place, params, token, now, fetch)
         except AccessDenied as error:
             if error.status != 401:
-                raise refused(place, error.status) from error
+                raise
             token = await self._tokens.current(fetch, refused=token)
-            response = await self._asked(place.path, params, token, now, fetch)
-        except NotFound as error:
-            raise missing(place, error.status) from error
+            response = await self._asked(place, params, token, now, fetch)
         return _posts(response, place)
 
-    async def _asked(self, path: str, params: dict[str, str], token: str, now: datetime, fetch: Fetch) -> Response:
+    async def _asked(self, place: Place, params: dict[str, str], token: str, now: datetime, fetch: Fetch) -> Response:
         request = Request(
-            f"{self._api_url}{path}",
+            f"{self._api_url}{place.path}",
             params=params,
             headers=self._headers,
             credentials={"Authorization": f"Bearer {token}"},
@@ -206,7 +204,17 @@ class RedditApi:
             max_bytes=_PAGE_BYTES,
             pause_s=lambda response: used_up_s(response.headers, now),
         )
-        return await fetch.get(request)
+        try:
+            return await fetch.get(request)
+        except AccessDenied as error:
+            if error.status == 401:
+                raise AccessDenied(
+                    "Reddit refuses its own token. Check what the app of REDDIT_CLIENT_ID may do.",
+                    status=401,
+                ) from error
+            raise refused(place, error.status) from error
+        except NotFound as error:
+            raise missing(place, error.status) from error
 
 
 def _covered(place: Place, signals: list[Signal], question: Question, found: int) -> bool:

@@ -22,6 +22,7 @@ from agents.urls import canonical, domain, join
 
 SETUP = "REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET"
 NOTE = f"Votes and comments are unknown without keys ({SETUP})."
+_WAY_OUT = f"Set {SETUP}, or ask again later."
 _LINK = re.compile(r"""<a href=["']([^"'<>]{1,2000})["']>\s*\[link\]""")
 _FOOTER = re.compile(r"submitted by.{0,2000}$", re.DOTALL)
 _POST = re.compile(r"t3_[a-z0-9]{1,13}")
@@ -61,11 +62,11 @@ class RedditFeed:
         try:
             response = await fetch.get(request)
         except AccessDenied as error:
-            raise refused(place, error.status) from error
+            raise refused(place, error.status, _WAY_OUT) from error
         except NotFound as error:
             raise missing(place, error.status) from error
         if response.content_type == "text/html":
-            raise blocked(response.status)
+            raise blocked(response.status, _WAY_OUT)
         return response
 
 

@@ -12,6 +12,7 @@ SITE = "https://www.reddit.com"
 """Where people read, whatever address is asked."""
 SORTS = ("new", "hot", "top")
 _MAX_SUBREDDITS = 10
+_LATER = "Ask again later, or another source."
 _SUBREDDIT = re.compile(r"[A-Za-z0-9_]{2,21}")
 _WINDOWS = {
     Timeframe.HOUR: "hour",
@@ -71,23 +72,24 @@ def place_of(question: Question, default_subreddits: str) -> Place:
     return Place(f"/r/{names}/{sort}", window, sort, names)
 
 
-def blocked(status: int) -> AccessDenied:
-    """What a page for people, in the place of data, means."""
+def blocked(status: int, way_out: str = _LATER) -> AccessDenied:
+    """What a page for people, in the place of data, means; ``way_out``: a sentence that says what to do."""
     return AccessDenied(
-        "Reddit sent a page for people instead of posts: it blocks this address for now.", status=status
+        f"Reddit sent a page for people instead of posts: it blocks this address for now. {way_out}", status=status
     )
 
 
-def refused(place: Place, status: int) -> AccessDenied:
+def refused(place: Place, status: int, way_out: str = _LATER) -> AccessDenied:
     """What a 403 means."""
     why = f"{_names(place)} is private, or Reddit blocks us" if place.subreddits else "it blocks us"
-    return AccessDenied(f"Reddit refuses to answer: {why}.", status=status)
+    return AccessDenied(f"Reddit refuses to answer: {why}. {way_out}", status=status)
 
 
 def missing(place: Place, status: int) -> NotFound:
     """What a 404 means."""
     return NotFound(
-        f"Reddit has no {_names(place)}." if place.subreddits else "Reddit has no such page.", status=status
+        f"Reddit has no {_names(place)}. Check the spelling." if place.subreddits else "Reddit has no such page.",
+        status=status,
     )
 
 

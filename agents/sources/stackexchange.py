@@ -22,6 +22,7 @@ import msgspec
 from agents.errors import AccessDenied, BadStatus, NotFound, RateLimited, UpstreamFailed
 from agents.fetch.json import decode_json
 from agents.fetch.request import Fetch, Request, Response
+from agents.fetch.waits import spoken
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
@@ -194,11 +195,12 @@ class StackExchange:
             wait = _AVAILABLE_IN.search(said)
             more = "" if self._key else f" With {_KEY} set it grants more."
             wait_s = float(wait[1]) if wait else _BANNED_S
-            return RateLimited(f"Stack Exchange grants no more for now.{more}", status=status, retry_after_s=wait_s)
+            sentence = f"Stack Exchange grants no more for now. Ask again in {spoken(wait_s)}.{more}"
+            return RateLimited(sentence, status=status, retry_after_s=wait_s)
         if problem.error_id in {500, 503}:
-            return UpstreamFailed("Stack Exchange is not available right now.", status=status)
+            return UpstreamFailed("Stack Exchange is not available right now. Ask again later.", status=status)
         if "no site found" in said:
-            return NotFound(f"Stack Exchange has no site “{site}”.", status=status)
+            return NotFound(f"Stack Exchange has no site “{site}”. There is superuser, or askubuntu.", status=status)
         if "`key`" in said:
             return AccessDenied(f"Stack Exchange does not know the key. Check {_KEY}.", status=status)
         return BadStatus("Stack Exchange does not understand this question. Try plain words.", status=status)

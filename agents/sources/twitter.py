@@ -181,11 +181,16 @@ class Twitter:
             ) from error
         except BadStatus as error:
             if error.status == 402:
-                raise AccessDenied("X says that the account has no credit left.", status=402) from error
+                raise AccessDenied("X says that the account has no credit left: buy some.", status=402) from error
             if error.status != 400:
                 raise
             other = "tweet.fields" if self._fields_name == "post.fields" else "post.fields"
-            response = await self._asked(question, results, fetch, other)
+            try:
+                response = await self._asked(question, results, fetch, other)
+            except BadStatus as again:
+                if again.status != 400:
+                    raise
+                raise BadStatus("X does not understand this query. Try plain words.", status=400) from again
             self._fields_name = other
         return decode_json(response, _Page)
 

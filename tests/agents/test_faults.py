@@ -68,8 +68,9 @@ class Fault:
     """A pattern."""
 
 
+TOO_SLOW = r"did not answer (within 0(\.\d)? s|in time)\. Ask again in a moment\.$"
 FAULTS = {
-    "hangs": Fault(hang, SourceStatus.TIMED_OUT, r"did not answer (within 0(\.\d)? s|in time)\.$"),
+    "hangs": Fault(hang, SourceStatus.TIMED_OUT, TOO_SLOW),
     "resets": Fault(reset, SourceStatus.FAILED, "broke off the connection"),
     "500": Fault(lambda: status(500), SourceStatus.FAILED, r"answered with an error of its own \(500\)"),
     "403 HTML": Fault(
@@ -96,9 +97,7 @@ FAULTS = {
     ),
     "truncated body": Fault(lambda: truncated('{"hits": []'), SourceStatus.FAILED, "broke off the connection"),
     "endless body": Fault(endless, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
-    "slow body": Fault(
-        lambda: drip(b'{"hits": []}' * 50), SourceStatus.TIMED_OUT, r"did not answer (within 0(\.\d)? s|in time)\.$"
-    ),
+    "slow body": Fault(lambda: drip(b'{"hits": []}' * 50), SourceStatus.TIMED_OUT, TOO_SLOW),
     "1 GB in 1 MB": Fault(bomb, SourceStatus.FAILED, r"more than the \d MB that are allowed"),
 }
 
@@ -324,7 +323,9 @@ async def test_a_refused_connection_is_told_in_words_and_the_feed_answers() -> N
         ) as here:
             await here.start_reading_feeds()
             response = await here.ask("hackernews", "news")
-    assert response.reports[0].sentence == "The site could not be reached: no connection could be made."
+    assert response.reports[0].sentence == (
+        "The site could not be reached: no connection could be made. Ask again in a few minutes."
+    )
     assert response.reports[0].status is SourceStatus.FAILED
     assert len(response.signals) == 1
 

@@ -157,7 +157,10 @@ async def test_one_that_hangs_costs_only_its_own_results() -> None:
         response = await desk.ask("hung", "quick", deadline=datetime.now(UTC) + timedelta(milliseconds=60))
     assert [each.source for each in response.signals] == ["quick"]
     hung, quick = response.reports
-    assert (hung.status, hung.sentence) == (SourceStatus.TIMED_OUT, "Hung did not answer in time.")
+    assert (hung.status, hung.sentence) == (
+        SourceStatus.TIMED_OUT,
+        "Hung did not answer in time. Ask again in a moment.",
+    )
     assert quick.status is SourceStatus.OK
 
 

@@ -418,6 +418,7 @@ class TestStatuses:
         assert error.status == code
         assert error.sentence.startswith("news.example ")
         assert f"({code})" in error.sentence
+        assert re.search(r"Ask again in a few minutes|ask again later|Check the address|Try other", error.sentence)
 
     async def test_a_403_page_is_a_refusal(self, upstream: Upstream, fetch: HttpFetch) -> None:
         upstream.on("/", reply_html(status=403))
@@ -430,6 +431,7 @@ class TestStatuses:
         error = await refusal(fetch, Request(upstream.url()))
         assert error.retryable
         assert error.retry_after_s == 90
+        assert error.sentence.endswith(" Ask again in 90 s.")
 
     async def test_without_it_a_reset_header_says_how_long(self, upstream: Upstream, fetch: HttpFetch) -> None:
         upstream.on("/", status(429, X_RateLimit_Reset="40"), status(429, Retry_After="5", X_RateLimit_Reset="40"))
@@ -512,7 +514,9 @@ class TestContent:
         upstream.on("/", reply_html())
         error = await refusal(fetch, Request(upstream.url(host="news.example")))
         assert isinstance(error, UnexpectedContent)
-        assert error.sentence == "news.example answered with a web page, which looks like a block or a login page."
+        assert error.sentence.startswith(
+            "news.example answered with a web page, which looks like a block or a login page. Ask again"
+        )
 
     @pytest.mark.parametrize("kind", ["image/png", "application/pdf", "text/plain", "application/xml", "nonsense"])
     async def test_another_kind_is_refused_before_its_body_is_read(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents.fetch.waits import reset_s, retry_after_s, used_up_s
+from agents.fetch.waits import reset_s, retry_after_s, spoken, used_up_s
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -85,3 +85,10 @@ def test_a_reset_header_is_seconds_left_a_unix_time_or_an_iso_time(
 )
 def test_only_what_is_used_up_asks_for_a_wait(headers: dict[str, str], seconds: float) -> None:
     assert used_up_s(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "words"), [(0.2, "1 s"), (59.1, "60 s"), (120, "120 s"), (121, "3 min"), (3600, "60 min")]
+)
+def test_a_wait_is_told_to_people_and_never_cut_short(wait_s: float, words: str) -> None:
+    assert spoken(wait_s) == words

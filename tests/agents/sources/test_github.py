@@ -309,9 +309,15 @@ async def test_a_403_for_a_limit_is_a_limit_and_pauses_for_as_long_as_is_asked(
         await look(fetch)
     assert caught.value.retry_after_s == wait_s
     assert fetch.pauses == [(f"{API}/search/repositories", wait_s)]
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(RateLimited, match="Ask again in ") as caught:
         await look(failing(error), token="t")
     assert "GITHUB_TOKEN" not in caught.value.sentence
+
+
+async def test_a_403_that_is_no_limit_is_the_tokens() -> None:
+    error = said(AccessDenied, 403, "Resource not accessible by personal access token")
+    with pytest.raises(AccessDenied, match="Check what GITHUB_TOKEN may read"):
+        await look(failing(error), token="t")
 
 
 @pytest.mark.parametrize(

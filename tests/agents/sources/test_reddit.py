@@ -184,9 +184,15 @@ async def test_a_refused_token_is_renewed_once() -> None:
 
 async def test_a_token_that_is_refused_again_is_an_error() -> None:
     fetch = api(lambda _: AccessDenied("401.", status=401))
-    with pytest.raises(AccessDenied):
+    with pytest.raises(AccessDenied, match="Check what the app of REDDIT_CLIENT_ID may do"):
         await source().scan(question(), fetch)
     assert len(pages(fetch)) == 2
+
+
+async def test_what_is_missing_with_the_renewed_token_is_told_in_words_too() -> None:
+    replies = iter((AccessDenied("401.", status=401), NotFound("404.", status=404)))
+    with pytest.raises(NotFound, match="no r/go"):
+        await source().scan(question(options={"subreddit": "go"}), api(lambda _: next(replies)))
 
 
 @pytest.mark.parametrize("reply", [AccessDenied("401.", status=401), answer({"error": "unsupported_grant_type"})])

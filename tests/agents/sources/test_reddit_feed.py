@@ -114,9 +114,9 @@ async def test_only_the_timeframe_counts(reddit: Reddit) -> None:
 
 async def test_blocks_and_absences_are_told_in_words(reddit: Reddit) -> None:
     asked = question(options={"subreddit": "go"})
-    with pytest.raises(AccessDenied, match="blocks this address"):
+    with pytest.raises(AccessDenied, match=r"blocks this address for now\. Set REDDIT_CLIENT_ID"):
         await reddit.scan(asked, FakeFetch(lambda _: answer(b"<html>whoa", "text/html")))
-    with pytest.raises(AccessDenied, match="r/go is private"):
+    with pytest.raises(AccessDenied, match=r"r/go is private.*Set REDDIT_CLIENT_ID"):
         await reddit.scan(asked, FakeFetch(lambda _: AccessDenied("no", status=403)))
     with pytest.raises(NotFound, match="no r/go"):
         await reddit.scan(asked, FakeFetch(lambda _: NotFound("no", status=404)))

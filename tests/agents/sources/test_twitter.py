@@ -232,6 +232,13 @@ async def test_refusals_say_what_to_do(spend: DailySpend, status: int, words: st
         await source(spend).scan(question("x"), FakeFetch(lambda _: error))
 
 
+async def test_a_query_that_is_refused_under_both_names_of_the_fields_says_what_to_do(spend: DailySpend) -> None:
+    fetch = FakeFetch(lambda _: BadStatus("no", status=400))
+    with pytest.raises(BadStatus, match="Try plain words"):
+        await source(spend).scan(question("from:"), fetch)
+    assert len(fetch.sent) == 2
+
+
 async def test_a_month_says_that_the_search_covers_a_week(spend: DailySpend) -> None:
     fetch = serving(page(post()))
 
