@@ -119,7 +119,7 @@ class OutboxSender:
             async with asyncio.timeout(timeout_s):
                 await asyncio.wait((claiming, dispatching))
                 for part in self._claimed:
-                    await self._verdicts.not_sent(part, part.problem, 0.0)
+                    await self._verdicts.give_back(part)
                 while self._open:
                     await asyncio.wait(self._open)
         except TimeoutError:

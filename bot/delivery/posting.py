@@ -123,6 +123,9 @@ class Posting:
 
     async def send(self, part: Part, turn: Turn) -> float:
         """The first attempt since it was claimed, and all that follows from it; 0, or when it is due again."""
+        if part.forum and not await self._verdicts.may_make(part):
+            turn.unused()
+            return 0.0
         began, moment = self._clock.monotonic(), self._clock.utc()
         outcome = await self._attempt(part, turn, CREATE_TIMEOUT_S)
         match outcome:
@@ -145,9 +148,14 @@ class Posting:
         return 0.0
 
     async def settle(self, parts: Sequence[Part]) -> None:
-        """What another process, or a claim that seemed to fail, left: any of it may have been posted."""
+        """What another process, or a claim that seemed to fail, left: any of it may have been posted.
+
+        But for a forum's posts, of which it is known whether they were begun: looking for one proves nothing.
+        """
         now, moment = self._clock.monotonic(), self._clock.utc()
         for part in parts:
+            if part.forum and await self._verdicts.give_back(part):
+                continue
             since = part.tried_at or moment
             passed_s = (moment - since).total_seconds()
             remembered_s = LAST_REPEAT_S - passed_s if passed_s >= 0 else 0.0  # the clock may have been set back

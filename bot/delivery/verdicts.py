@@ -100,6 +100,17 @@ class Verdicts:
         await self.insist(lambda: self._outbox.not_sent(part.run_id, part.number, again, problem))
         return retry_after_s
 
+    async def may_make(self, part: Part) -> bool:
+        """Whether a forum's post that was claimed is still ours to make; from then on it may have been made."""
+        return await self.insist(lambda: self._outbox.begin_post(part.run_id, part.number))
+
+    async def give_back(self, part: Part) -> bool:
+        """What was claimed and not begun waits again; False: a post that somebody began."""
+        if part.forum:
+            return await self.insist(lambda: self._outbox.return_post(part.run_id, part.number))
+        await self.not_sent(part, part.problem, 0.0)
+        return True
+
     async def in_doubt(self, part: Part, problem: str) -> None:
         """Perhaps it is there."""
         _log.info("nobody knows whether it was posted", nonce=part.nonce, problem=problem)

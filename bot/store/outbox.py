@@ -262,6 +262,14 @@ class Outbox(Protocol):
         """
         ...
 
+    async def begin_post(self, run_id: int, number: int) -> bool:
+        """A forum's post that was claimed is about to be made. Who is told False may not: somebody else has it."""
+        ...
+
+    async def return_post(self, run_id: int, number: int) -> bool:
+        """A forum's post that was claimed and certainly not begun: ``WAITING`` again; False: it was begun."""
+        ...
+
     async def interrupted(self) -> tuple[Part, ...]:
         """Parts that are ``SENDING``; for the start, when they are what another process left unknown."""
         ...

@@ -33,12 +33,14 @@ from bot.store.sql_parts import (
     Claim,
     End,
     Outcome,
+    begin_posts,
     end_part,
     mark_not_sent,
     mark_sent,
     may_be_tried,
     next_parts,
     note_all,
+    return_posts,
     take,
 )
 from bot.store.sql_workflows import (
@@ -210,6 +212,14 @@ class SqlOutbox:
         if not self._line_up and not await self._rows(select(PARTS.c.run_id).where(may_be_tried(now)).limit(1)):
             return ()
         return await self._line.do(self._claim_all, Claim(now, limit, frozenset(busy_channels)))
+
+    async def begin_post(self, run_id: int, number: int) -> bool:
+        """See ``Outbox``."""
+        return await self._line.do(begin_posts, (run_id, number))
+
+    async def return_post(self, run_id: int, number: int) -> bool:
+        """See ``Outbox``."""
+        return await self._line.do(return_posts, (run_id, number))
 
     async def interrupted(self) -> tuple[Part, ...]:
         """See ``Outbox``."""

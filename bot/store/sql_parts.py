@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.digest_data import in_pieces
@@ -16,6 +16,8 @@ from bot.subscription import State
 
 _LINED_UP = 200
 """How many parts are put in order at once."""
+_BEGUN = "begun, and nothing heard since"
+"""The problem of a forum's post from when it is sent on; one that is being sent without any was only claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ async def take(connection: AsyncConnection, keys: Sequence[tuple[int, int]], now
 
 def _begun(part: Part, now: datetime) -> Part:
     tried_at = now if part.tried_at is None else part.tried_at
-    return replace(part, state=PartState.SENDING, attempts=part.attempts + 1, tried_at=tried_at)
+    problem = "" if part.forum else part.problem
+    return replace(part, state=PartState.SENDING, attempts=part.attempts + 1, tried_at=tried_at, problem=problem)
 
 
 def _part_key(key: tuple[int, int]) -> dict[str, object]:
@@ -111,6 +114,7 @@ _BEGIN_PART = (
         state=PartState.SENDING.value,
         attempts=PARTS.c.attempts + 1,
         tried_at=func.coalesce(PARTS.c.tried_at, bindparam("now")),
+        problem=case((PARTS.c.forum, ""), else_=PARTS.c.problem),
     )
 )
 _SENT_PART = (
@@ -165,11 +169,32 @@ async def note_all(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> 
 async def mark_not_sent(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[None]:
     """Parts that are to wait again; those of cancelled runs go."""
     await note_all(connection, outcomes)
-    run_ids = {outcome.run_id for outcome in outcomes}
+    await _drop_cancelled(connection, {outcome.run_id for outcome in outcomes})
+    return [None] * len(outcomes)
+
+
+async def _drop_cancelled(connection: AsyncConnection, run_ids: Collection[int]) -> None:
     cancelled = select(RUNS.c.id).where(RUNS.c.id.in_(run_ids), RUNS.c.state == RunState.CANCELLED.value)
     waiting = PARTS.c.run_id.in_(cancelled) & (PARTS.c.state == PartState.WAITING.value)
     await connection.execute(delete(PARTS).where(waiting))
-    return [None] * len(outcomes)
+
+
+async def begin_posts(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> Sequence[bool]:
+    """Posts that were claimed, by whom the first may make them."""
+    return [await _turn_post(connection, key, {"problem": _BEGUN}) for key in keys]
+
+
+async def return_posts(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> Sequence[bool]:
+    """Posts that were claimed and not begun wait again; those of cancelled runs go."""
+    returned = [await _turn_post(connection, key, {"state": PartState.WAITING.value}) for key in keys]
+    await _drop_cancelled(connection, {run_id for run_id, _ in keys})
+    return returned
+
+
+async def _turn_post(connection: AsyncConnection, key: tuple[int, int], values: Mapping[str, object]) -> bool:
+    own = (PARTS.c.run_id == key[0]) & (PARTS.c.number == key[1])
+    claimed = own & (PARTS.c.state == PartState.SENDING.value) & (PARTS.c.problem == "")
+    return bool((await connection.execute(update(PARTS).where(claimed).values(**values))).rowcount)
 
 
 async def end_part(connection: AsyncConnection, end: End, now: datetime) -> int:

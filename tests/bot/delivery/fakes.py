@@ -80,7 +80,10 @@ class MemoryOutbox:
                 if one.channel_id in channels:
                     continue
                 channels.add(one.channel_id)
-                begun = replace(one, state=PartState.SENDING, attempts=one.attempts + 1, tried_at=one.tried_at or now)
+                tried_at = one.tried_at or now
+                problem = "" if one.forum else one.problem
+                begun = replace(one, attempts=one.attempts + 1, tried_at=tried_at, problem=problem)
+                begun = replace(begun, state=PartState.SENDING)
                 self.parts[one.run_id, one.number] = begun
                 self.served[one.guild_id] = now
                 taken.append(begun)
@@ -96,6 +99,21 @@ class MemoryOutbox:
             for other in self.parts.values()
             if other.run_id == one.run_id and other.number < one.number
         )
+
+    async def begin_post(self, run_id: int, number: int) -> bool:
+        self._answer()
+        return self._turn_post(run_id, number, problem="begun")
+
+    async def return_post(self, run_id: int, number: int) -> bool:
+        self._answer()
+        return self._turn_post(run_id, number, state=PartState.WAITING)
+
+    def _turn_post(self, run_id: int, number: int, **values: Any) -> bool:
+        one = self.parts[run_id, number]
+        claimed = one.state is PartState.SENDING and not one.problem
+        if claimed:
+            self._change(run_id, number, **values)
+        return claimed
 
     async def interrupted(self) -> tuple[Part, ...]:
         self._answer()

@@ -479,6 +479,32 @@ async def test_a_forums_post_that_a_killed_process_left_is_not_made_again(delive
     assert len(delivery.discord.messages) == 1
 
 
+async def test_a_forums_posts_that_were_claimed_and_not_begun_when_the_process_was_killed_are_made_by_the_next(
+    delivery: Delivery,
+) -> None:
+    delivery.put(*(part(number, forum=True, channel_id=100 + number) for number in range(8)))
+    delivery.pacer.pause(600)
+    async with delivery.running():
+        await delivery.clock.passes(0.5)
+        assert all_are(delivery, PartState.SENDING)
+    delivery.clock.now_s += 4000
+    async with delivery.running():
+        await delivery.clock.until(lambda: all_are(delivery, PartState.SENT), 120)
+    assert len(delivery.discord.messages) == 8
+
+
+async def test_a_forums_post_that_another_process_took_back_is_left_to_it(delivery: Delivery) -> None:
+    delivery.put(part(forum=True))
+    delivery.pacer.pause(10)
+    async with delivery.running():
+        await delivery.clock.passes(0.5)
+        assert await delivery.outbox.return_post(*FIRST)
+        await delivery.outbox.claim(delivery.clock.utc(), 1, ())
+        assert await delivery.outbox.begin_post(*FIRST), "the other one makes it"
+        await delivery.clock.passes(15)
+        assert delivery.discord.messages == []
+
+
 async def test_stopping_lets_what_is_under_way_finish_and_begins_nothing_more(delivery: Delivery) -> None:
     delivery.discord.latency_s = 0.5
     delivery.put(*(part(run, channel_id=run) for run in range(1, 200)))

@@ -424,6 +424,27 @@ async def test_a_part_of_which_nobody_knows_is_settled_and_not_sent_again_by_its
         assert await finished(life) == {run.workflow_id: (0, 0, 0, 1)}
 
 
+async def test_a_forums_post_is_begun_by_one_and_waits_again_only_while_nobody_has_begun_it(start: Start) -> None:
+    async with start() as life:
+        one = await life.add()
+        (run,) = await life.started()
+        await life.outbox.write([rendered(run, forum=True)])
+        assert not await life.outbox.begin_post(run.id, 0), "not before it is claimed"
+        await life.outbox.claim(NOON, 1, ())
+        assert await life.outbox.return_post(run.id, 0)
+        await life.outbox.claim(NOON, 1, ())
+        assert await life.outbox.begin_post(run.id, 0)
+        assert not await life.outbox.begin_post(run.id, 0)
+        assert not await life.outbox.return_post(run.id, 0)
+        assert len(await life.outbox.interrupted()) == 1
+        await life.outbox.not_sent(run.id, 0, NOON, "limited")
+        await life.outbox.claim(NOON, 1, ())
+        paused = await life.subscriptions.change(one, one.plan, State.PAUSED, None, actor_id=ADA, action="pause")
+        assert await life.outbox.return_post(run.id, 0)
+        await life.subscriptions.change(paused, one.plan, State.ACTIVE, NOON + DAY, actor_id=ADA, action="resume")
+        assert await life.outbox.claim(NOON, 1, ()) == (), "its run was cancelled"
+
+
 async def test_a_refused_part_is_rebuilt_then_dead_and_the_rest_of_its_run_with_it(start: Start) -> None:
     async with start() as life:
         await life.add()
