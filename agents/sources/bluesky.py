@@ -46,7 +46,7 @@ class _Label(msgspec.Struct):
 
 class _Author(msgspec.Struct):
     did: str
-    handle: str = ""
+    handle: str | None = None
     labels: list[_Label] | None = None
 
 
@@ -61,14 +61,14 @@ class _Facet(msgspec.Struct):
 class _Record(msgspec.Struct):
     """What its author wrote: any program may have, so nothing of it is sure."""
 
-    text: str = ""
+    text: str | None = None
     createdAt: str | None = None  # noqa: N815 - the upstream's name
     reply: object = None
     facets: list[_Facet] | None = None
 
 
 class _External(msgspec.Struct):
-    uri: str = ""
+    uri: str | None = None
     title: str | None = None
 
 
@@ -208,7 +208,7 @@ def _signal(post: _Post, now: datetime) -> Signal | None:
     when = _written(post, now)
     if title is None or when is None:
         return None
-    handle = post.author.handle if _HANDLE.fullmatch(post.author.handle) else ""
+    handle = post.author.handle if _HANDLE.fullmatch(post.author.handle or "") else None
     page = f"{_SITE}/profile/{handle or address[1]}/post/{address[2]}"
     link = _link(post, card)
     return Signal(
@@ -250,8 +250,8 @@ def _card(embed: _Embed | None) -> _External | None:
 def _link(post: _Post, card: _External | None) -> str | None:
     """The first page outside of Bluesky that the post points to."""
     named = [feature.uri for facet in post.record.facets or () for feature in facet.features or () if feature.uri]
-    for address in (card.uri if card else "", *named):
-        link = canonical(address)
+    for address in (card.uri if card else None, *named):
+        link = canonical(address or "")
         if link and domain(link) != domain(_SITE):
             return link
     return None

@@ -47,7 +47,7 @@ class _Story(msgspec.Struct):
     short_id: str
     title: str
     created_at: datetime
-    url: str = ""
+    url: str | None = None
     score: int | None = None
     comment_count: int | None = None
     description: str | None = None

@@ -57,7 +57,7 @@ class _Account(msgspec.Struct):
 
 
 class _Card(msgspec.Struct):
-    url: str = ""
+    url: str | None = None
 
 
 class _Hashtag(msgspec.Struct):

@@ -144,14 +144,20 @@ async def test_a_post_that_points_nowhere_else_is_its_own_page() -> None:
     assert signal.discussion_url is None
 
 
-async def test_a_handle_that_is_none_is_not_shown() -> None:
-    signal = await only_signal(author={"did": DID, "handle": "handle invalid/../x"})
+@pytest.mark.parametrize("handle", ["handle invalid/../x", None])
+async def test_a_handle_that_is_none_is_not_shown(handle: str | None) -> None:
+    signal = await only_signal(author={"did": DID, "handle": handle})
     assert signal.author is None
     assert signal.discussion_url == f"https://bsky.app/profile/{DID}/post/3jwawk6knx1"
 
 
-async def test_a_post_of_nothing_but_a_card_has_the_cards_title() -> None:
-    assert (await only_signal(record={"text": "", "createdAt": NOW.isoformat()})).title == "A page"
+@pytest.mark.parametrize("text", ["", None])
+async def test_a_post_of_nothing_but_a_card_has_the_cards_title(text: str | None) -> None:
+    assert (await only_signal(record={"text": text, "createdAt": NOW.isoformat()})).title == "A page"
+
+
+async def test_a_card_without_an_address_costs_the_post_nothing() -> None:
+    assert (await only_signal(embed={"external": {"uri": None, "title": "x"}})).url == "https://inline.example/1"
 
 
 async def test_unknown_counts_stay_unknown() -> None:

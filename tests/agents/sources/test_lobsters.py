@@ -65,8 +65,9 @@ async def test_a_story_becomes_a_signal() -> None:
     assert signal.timestamp == NOW - timedelta(hours=2)
 
 
-async def test_a_text_is_its_discussion() -> None:
-    signal = await only_signal(url="", submitter_user={"username": "bob", "karma": 3}, score=-2, comment_count=None)
+@pytest.mark.parametrize("url", ["", None])
+async def test_a_text_is_its_discussion(url: str | None) -> None:
+    signal = await only_signal(url=url, submitter_user={"username": "bob", "karma": 3}, score=-2, comment_count=None)
     assert (signal.url, signal.discussion_url) == ("https://lobste.rs/s/abc1", None)
     assert signal.author == "bob"
     assert (signal.engagement.points, signal.engagement.comments) == (0, None)

@@ -194,6 +194,12 @@ async def test_a_warning_stands_for_what_is_below_it() -> None:
     assert (signal.title, signal.excerpt, signal.nsfw) == ("Film ending", None, True)
 
 
+@pytest.mark.parametrize("card", [None, {"url": None}, {}])
+async def test_a_post_without_a_card_is_its_own_page(card: Any) -> None:
+    signal = await only_signal(card=card)
+    assert (signal.url.startswith("https://mastodon."), signal.discussion_url) == (True, None)
+
+
 async def test_unknown_counts_stay_unknown() -> None:
     signal = await only_signal(favourites_count=None, replies_count=None, reblogs_count=None)
     assert not signal.engagement.known
