@@ -102,6 +102,12 @@ def usual_distance(schedule: Schedule, now: datetime) -> timedelta:
     return next_run(schedule, following) - following
 
 
+def looks_back_to(schedule: Schedule, now: datetime) -> datetime:
+    """From when on the next digest finds what is new, if it runs when it should after one that runs now."""
+    following = next_run(schedule, now)
+    return following - timeframe_for(max(usual_distance(schedule, following), following - now)).delta
+
+
 def _sources(
     plan: Plan, event: WorkflowStarted, settings: GuildSettings, operator: Operator, unavailable: Collection[str]
 ) -> tuple[SourceRequest, ...]:

@@ -12,15 +12,16 @@ from typing import Protocol
 import orjson
 
 from agents import telemetry
+from agents.events import SignalsRequested
 from agents.signal import Signal
-from bot import chart
+from bot import chart, left_over
 from bot.answer import Answer, answer_id, signals_digest
 from bot.cards.digest import Digest, parts
 from bot.cards.digest_notes import failed_sources
 from bot.chart import Chart
 from bot.digest_asking import Found
 from bot.digest_question import Wanted
-from bot.novelty import seen_items
+from bot.novelty import Candidates, seen_items
 from bot.recent import Recent
 from bot.store.outbox import KEEP_SEEN, Part, Rendered, Run, SeenItem, nonce_of
 from bot.subscription import Subscription
@@ -35,6 +36,10 @@ class KnowsSeen(Protocol):
     """What of the outbox is needed here."""
 
     async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:
+        """See ``bot.store.outbox.Outbox``."""
+        ...
+
+    async def left_over(self, subscription_ids: Collection[str]) -> Mapping[str, str]:
         """See ``bot.store.outbox.Outbox``."""
         ...
 
@@ -54,6 +59,9 @@ class Drawn:
     digest: Digest
     answer: Answer
     chart: bytes | None
+    new: tuple[Signal, ...]
+    """All of it, also what the digest has no room for."""
+    request: SignalsRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,11 @@ class Renderer:
     async def digests(self, found: Found, several: Sequence[tuple[Subscription, Wanted]]) -> list[Drawn]:
         """What each digest is, in the order given; nothing is written. Raises ``Unreadable``."""
         until = found.at
-        seen = await self._outbox.seen([subscription.id for subscription, _ in several], until - KEEP_SEEN)
+        ids = [subscription.id for subscription, _ in several]
+        seen = await self._outbox.seen(ids, until - KEEP_SEEN)
+        kept = await self._outbox.left_over(ids)
         async with self._turn:
-            new = await asyncio.to_thread(_new, found, several, seen)
+            new = await asyncio.to_thread(_new, found, several, seen, kept)
             charted = [await self._charted(one, until) for one in new]
             return await asyncio.to_thread(lambda: [self._drawn(one, found) for one in charted])
 
@@ -121,7 +131,7 @@ class Renderer:
             forum=new.wanted.spot.forum,
             chart_alt="" if new.chart is None else new.chart.alt,
         )
-        return Drawn(digest, answer, None if new.chart is None else new.chart.png)
+        return Drawn(digest, answer, None if new.chart is None else new.chart.png, new.signals, new.wanted.request)
 
 
 def _rendered_or_none(run: Run, drawn: Drawn) -> Rendered | None:
@@ -136,7 +146,9 @@ def _rendered_or_none(run: Run, drawn: Drawn) -> Rendered | None:
 def _rendered(run: Run, drawn: Drawn) -> Rendered:
     digest = drawn.digest
     bodies = parts(digest, lambda number: nonce_of(run.workflow_id, run.subscription.id, number))
-    shown = sum(len(body.shown) for body in bodies)
+    shown = [signal for body in bodies for signal in body.shown]
+    left = drawn.new[len(shown) :]
+    own = not (run.event.sources or run.event.query)
     return Rendered(
         run_id=run.id,
         parts=tuple(
@@ -154,25 +166,32 @@ def _rendered(run: Run, drawn: Drawn) -> Rendered:
             )
             for number, body in enumerate(bodies)
         ),
-        items=shown,
-        left=digest.left + len(digest.signals) - shown,
+        items=len(shown),
+        left=len(left),
         note=failed_sources(digest.reports, digest.titles),
+        left_over=_kept(drawn, left) if own else None,
     )
 
 
+def _kept(drawn: Drawn, left: Sequence[Signal]) -> str:
+    return left_over.dump(drawn.request, left, drawn.digest.subscription.plan.schedule, drawn.digest.until)
+
+
 def _new(
-    found: Found, several: Sequence[tuple[Subscription, Wanted]], seen: Mapping[str, tuple[SeenItem, ...]]
+    found: Found,
+    several: Sequence[tuple[Subscription, Wanted]],
+    seen: Mapping[str, tuple[SeenItem, ...]],
+    kept: Mapping[str, str],
 ) -> list[_New]:
-    return [
-        _New(
-            subscription,
-            wanted,
-            tuple(
-                signal for signal in found.candidates.new(seen[subscription.id]) if signal.score >= wanted.min_score
-            ),
-        )
-        for subscription, wanted in several
-    ]
+    again = seen_items(found.response.signals) if kept else ()
+    made = []
+    for subscription, wanted in several:
+        new = found.candidates.new(seen[subscription.id])
+        if subscription.id in kept:
+            waiting = left_over.load(kept[subscription.id], wanted.request, found.response.occurred_at)
+            new += Candidates(waiting).new((*seen[subscription.id], *again))
+        made.append(_New(subscription, wanted, tuple(one for one in new if one.score >= wanted.min_score)))
+    return made
 
 
 def _answer(new: _New, found: Found) -> Answer:

@@ -165,6 +165,9 @@ class Rendered:
     """New, but more than fit: they stay unseen and come with the next digest."""
     note: str = ""
     """A sentence for the history, such as which sources failed."""
+    left_over: str | None = None
+    """Of what is left, what the next digest would not find again; it takes the place of what was kept before.
+    None: that stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,10 @@ class Outbox(Protocol):
 
     async def seen(self, subscription_ids: Collection[str], since: datetime) -> Mapping[str, tuple[SeenItem, ...]]:
         """What each of them has shown since then."""
+        ...
+
+    async def left_over(self, subscription_ids: Collection[str]) -> Mapping[str, str]:
+        """What the last run of each kept (``Rendered.left_over``), where it kept anything."""
         ...
 
     async def write(self, rendered: Sequence[Rendered]) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision there is, oldest first; a new database is made at the last one."""
 
 METADATA = MetaData()
@@ -87,6 +87,7 @@ SUBSCRIPTIONS = Table(
     Column("ran_at", Float),
     Column("failures", Integer, nullable=False),
     Column("problem", Text, nullable=False),
+    Column("left_over", Text),  # JSON of what had no room and would not be found again; NULL: nothing
     UniqueConstraint("guild_id", "name_key", name="subscriptions_by_name"),
     Index("subscriptions_by_due", "state", "due_at"),
 )

@@ -174,6 +174,13 @@ class SqlOutbox:
         rows = await self._rows(found)
         return await asyncio.to_thread(_seen_of, subscription_ids, rows)
 
+    async def left_over(self, subscription_ids: Collection[str]) -> Mapping[str, str]:
+        """See ``Outbox``."""
+        kept = select(SUBSCRIPTIONS.c.id, SUBSCRIPTIONS.c.left_over).where(
+            SUBSCRIPTIONS.c.id.in_(subscription_ids), SUBSCRIPTIONS.c.left_over.is_not(None)
+        )
+        return {row.id: row.left_over for row in await self._rows(kept)}
+
     async def write(self, rendered: Sequence[Rendered]) -> None:
         """See ``Outbox``."""
         await self._line.do(self._write_all, tuple(rendered))
@@ -342,23 +349,42 @@ def _earlier_under_way() -> ColumnElement[bool]:
 
 async def _write(connection: AsyncConnection, several: Sequence[Rendered], now: datetime) -> None:
     found = (
-        select(RUNS.c.id, SUBSCRIPTIONS.c.state)
+        select(RUNS.c.id, SUBSCRIPTIONS.c.id.label("subscription_id"), SUBSCRIPTIONS.c.state)
         .outerjoin(SUBSCRIPTIONS, SUBSCRIPTIONS.c.id == RUNS.c.subscription_id)
         .where(RUNS.c.id.in_([one.run_id for one in several]), RUNS.c.state == RunState.ASKING.value)
     )
-    states = {row.id: row.state for row in await connection.execute(found)}
+    rows = {row.id: row for row in await connection.execute(found)}
     runs, parts = [], []
+    left_over: dict[str, str] = {}
     for one in several:
-        if one.run_id not in states:
+        if one.run_id not in rows:
             continue
-        state = _state_of(one, states[one.run_id])
+        state = _state_of(one, rows[one.run_id].state)
         runs.append(_run_values(one, state, now))
+        if state is not RunState.CANCELLED and one.left_over is not None:
+            left_over[rows[one.run_id].subscription_id] = one.left_over
         if state is RunState.SENDING:
             parts += [part_row(part) for part in one.parts]
     if parts:
         await connection.execute(PARTS.insert(), parts)
     if runs:
         await connection.execute(_UPDATE_RUN, runs)
+    await _keep_left_over(connection, left_over)
+
+
+async def _keep_left_over(connection: AsyncConnection, left_over: Mapping[str, str]) -> None:
+    gone = [subscription_id for subscription_id, kept in left_over.items() if not kept]
+    if gone:
+        old = SUBSCRIPTIONS.c.id.in_(gone) & SUBSCRIPTIONS.c.left_over.is_not(None)
+        await connection.execute(update(SUBSCRIPTIONS).where(old).values(left_over=None))
+    kept = [{"of": subscription_id, "kept": kept} for subscription_id, kept in sorted(left_over.items()) if kept]
+    if kept:
+        await connection.execute(_KEEP_LEFT_OVER, kept)
+
+
+_KEEP_LEFT_OVER = (
+    update(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.id == bindparam("of")).values(left_over=bindparam("kept"))
+)
 
 
 def _state_of(rendered: Rendered, subscription_state: str | None) -> RunState:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents import telemetry
-from agents.events import WORKFLOW_STARTED, SourceRequest, WorkflowStarted
+from agents.events import WORKFLOW_STARTED, SourceRequest, WorkflowStarted, utc_now
 from bot import digest_asking, digest_rendering, digests
 from bot.cards import digest
 from bot.digest_question import Spot
@@ -86,6 +86,34 @@ async def test_more_than_fits_rolls_into_the_next_digest_and_is_counted(scene: D
     await scene.run()
     assert scene.shown() == titles(4)
     assert [(run.items, run.left) for run in await scene.history()] == [(2, 3), (2, 1), (1, 0)]
+
+
+async def test_what_is_left_comes_although_no_source_has_it_any_more_and_once(scene: DigestScene) -> None:
+    await scene.add(limit=2)
+    old = [story(number, timestamp=utc_now() - 2.5 * DAY) for number in (3, 4, 5)]
+    scene.agents.signals = (story(0), story(1), *old)
+    await scene.run()
+    assert scene.shown() == titles(0, 1)
+    scene.agents.signals = (story(6), story(1))
+    await scene.run()
+    assert scene.shown() == titles(6, 3)
+    scene.agents.signals = ()
+    await scene.run()
+    assert scene.shown() == titles(4, 5)
+    await scene.run()
+    assert [(run.items, run.left) for run in await scene.history()] == [(2, 3), (2, 2), (2, 0), (0, 0)]
+
+
+async def test_a_workflow_with_a_query_of_its_own_leaves_what_is_left_to_the_next_digest(scene: DigestScene) -> None:
+    await scene.add(limit=1)
+    scene.agents.signals = (story(0), story(1, timestamp=utc_now() - 3 * DAY))
+    await scene.run()
+    scene.agents.signals = (story(2),)
+    await scene.run(query="rust")
+    assert scene.shown() == titles(0, 2)
+    scene.agents.signals = ()
+    await scene.run()
+    assert scene.shown() == titles(1)
 
 
 async def test_an_item_that_rises_late_is_included_once(scene: DigestScene) -> None:

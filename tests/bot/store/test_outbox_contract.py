@@ -294,6 +294,27 @@ async def test_a_run_with_nothing_new_is_empty_and_one_that_cannot_be_made_fails
         assert await finished(life) == {empty.workflow_id: (0, 1, 1, 0)}
 
 
+async def test_what_a_run_left_over_is_kept_until_a_later_one_says_otherwise(start: Start) -> None:
+    async with start() as life:
+        one, other, paused = [await life.add(name) for name in ("One", "Other", "Paused")]
+        every = (one.id, other.id, paused.id)
+        assert await life.outbox.left_over(every) == {}
+        runs = await life.started()
+        await life.subscriptions.change(paused, paused.plan, State.PAUSED, None, actor_id=ADA, action="pause")
+        written = [Rendered(run.id, (), 0, 0, left_over=f"of {run.subscription.plan.name}") for run in runs]
+        await life.outbox.write(written)
+        await life.outbox.write([replace(again, left_over="written twice") for again in written])
+    async with start() as life:
+        assert await life.outbox.left_over(every) == {one.id: "of One", other.id: "of Other"}
+        first, second = await life.started()
+        await life.outbox.write(
+            [Rendered(first.id, (), 0, 0, left_over=""), Rendered(second.id, (), 0, 0, left_over=None)]
+        )
+        assert await life.outbox.left_over(every) == {other.id: "of Other"}
+        await life.subscriptions.change(other, other.plan, State.PAUSED, None, actor_id=ADA, action="pause")
+        assert await life.outbox.left_over(every) == {other.id: "of Other"}
+
+
 # Parts
 
 
