@@ -32,12 +32,37 @@ def test_a_domain_has_at_most_three_of_the_first_places() -> None:
     assert sum("site.example" in one.url for one in chosen) == MOST_OF_ONE
 
 
+def test_a_site_of_which_a_source_has_most_leaves_room_for_others_too() -> None:
+    site = [signal(n, source="news", url=f"https://site.example/{n}", age=timedelta(minutes=n)) for n in range(20)]
+    others = [
+        signal(n, source="other", url=f"https://o{n}.example/", age=timedelta(minutes=n)) for n in range(100, 110)
+    ]
+    chosen = rank([*site, *others], query=None, timeframe=DAY, now=NOW, limit=10).signals
+    assert [one.source for one in chosen] == ["news"] * MOST_OF_ONE + ["other"] * 7
+
+
+def test_a_site_that_has_its_own_comments_is_a_domain() -> None:
+    site = [
+        signal(n, url=f"https://blog.example/{n}", discussion_url=f"https://blog.example/{n}/comments")
+        for n in range(6)
+    ]
+    others = [signal(n, url=f"https://o{n}.example/") for n in range(10, 16)]
+    assert sum("blog.example" in one.url for one in diverse([*site, *others], 8)) == MOST_OF_ONE
+
+
 def test_where_people_talk_is_no_domain() -> None:
     signals = [by(f"a{n}", n, url=f"https://talk.example/{n}") for n in range(8)]
     assert diverse(signals, 5) == tuple(signals[:5])
     linked = by("b", 20, url="https://page.example/", discussion_url="https://talk.example/20")
     mixed = [*signals, linked, *(by(f"c{n}", n, url=f"https://c{n}.example/") for n in range(30, 40))]
     assert diverse(mixed, 5) == tuple(signals[:5])
+
+
+def test_an_author_counts_where_all_stories_are_on_one_site() -> None:
+    loud = [by("loud", n, url=f"https://tube.example/{n}") for n in range(8)]
+    others = [by(f"other{n}", n, url=f"https://tube.example/{n}") for n in range(10, 13)]
+    chosen = diverse([*loud, *others], 6)
+    assert [one.author for one in chosen].count("loud") == MOST_OF_ONE
 
 
 def test_places_that_others_do_not_fill_go_to_the_best() -> None:

@@ -96,7 +96,7 @@ def test_what_is_left_out_says_why_and_those_nearest_to_being_shown_come_first()
 
 def test_what_gave_way_to_others_says_to_whom() -> None:
     loud = [signal(n, age=timedelta(minutes=n)).model_copy(update={"author": "loud"}) for n in range(5)]
-    others = [signal(n, age=timedelta(minutes=n)) for n in range(10, 13)]
+    others = [signal(n, age=timedelta(minutes=n), url=f"https://o{n}.example/") for n in range(10, 13)]
     quiet = signal(99, source="news", age=timedelta(hours=9), nsfw=True)
     ranked = rank([*loud, *others, quiet], query=None, timeframe=DAY, now=NOW, limit=5, filters=Filters(nsfw=True))
     assert [one.id[-2:] for one in ranked.signals] == [":0", ":1", ":2", "10", "99"]
