@@ -48,15 +48,16 @@ class InteractionPlace:
         async with asyncio.timeout(EDIT_TIMEOUT_S):
             for attempt in range(_EDIT_ATTEMPTS):
                 try:
-                    await async_context.get().edit_original_interaction_response(
+                    message: object = await async_context.get().edit_original_interaction_response(
                         self.application_id, self.token, session=self.session, payload=payload
                     )
-                except aiohttp.ClientError:  # dropped or truncated; the client does not retry these
+                    if isinstance(message, dict):
+                        return
+                    raise aiohttp.ClientPayloadError("what answered was not Discord: no message")
+                except aiohttp.ClientError:  # dropped, truncated or garbage; the client does not retry these
                     if attempt == _EDIT_ATTEMPTS - 1:
                         raise
                     await asyncio.sleep(0.5 * 2**attempt)
-                else:
-                    return
 
 
 async def acknowledge(

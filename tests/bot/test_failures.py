@@ -314,6 +314,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         Fault("truncate", ANSWER),
         Fault("rate_limit", ANSWER, retry_after_s=0.05),
         Fault("garbage", ANSWER, status=502),
+        Fault("garbage", ANSWER, status=200, count=2),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
