@@ -173,8 +173,8 @@ def _short(record: RequestRecord) -> str:
     parts = record.path.split("/")[1:]
     if parts[0] == "interactions":
         kind = record.body.get("type") if isinstance(record.body, dict) else None
-        name = next((known.name.lower().replace("_", " ") for known in CallbackKind if known == kind), "?")
-        return f"{record.method} callback: {name}"
+        name = next((known.name.lower().replace("_", " ") for known in CallbackKind if known == kind), None)
+        return f"{record.method} callback" if name is None else f"{record.method} callback: {name}"
     place = "/".join(["webhook", *(part if part.startswith("@") else "message" for part in parts[4:])])
     return f"{record.method} {place}"
 

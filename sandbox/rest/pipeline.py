@@ -28,6 +28,7 @@ VIOLATIONS_KEPT = 1_000
 """The first ones: what broke a rule first explains what followed."""
 
 _BEFORE = (FaultKind.STATUS, FaultKind.DROP_BEFORE, FaultKind.HANG, FaultKind.GARBAGE, FaultKind.RATE_LIMIT)
+_UNANSWERED = (FaultKind.DROP_BEFORE, FaultKind.HANG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,16 @@ class Pipeline:
 
     async def serve(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer one request; ``path`` is what follows ``/api/v10``."""
+        try:
+            return await self._served(request, path)
+        except ConnectionResetError:  # who asked has not waited for the answer
+            return _dropped(request)
+
+    async def _served(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self._faults.strike(request.method, path)
         if fault is not None and fault.kind in _BEFORE:
-            self._log(request.method, path, "", None, fault.status or 0, fault=fault)
+            status = 0 if fault.kind in _UNANSWERED else _scripted(fault).status
+            self._log(request.method, path, "", None, status, fault=fault)
             return await self._struck_before(request, fault)
         if fault is not None and fault.delay_s:
             await self._wait(fault.delay_s)

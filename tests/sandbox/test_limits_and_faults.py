@@ -126,6 +126,18 @@ async def test_hanging_ends_with_the_client_or_the_server(rest: Rest, kind: str,
     assert time.monotonic() - started < 1
 
 
+async def test_who_hangs_up_before_a_slow_answer_leaves_no_traceback(
+    local: LocalDiscord, place: Place, rest: Rest, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = local.faults.add(Fault("slow", delay_s=0.1))
+    with pytest.raises(TimeoutError):
+        # A body that has not arrived whole when the connection ends.
+        await rest("POST", f"/channels/{place.channel.id}/messages", {"content": "x" * 1_000_000}, timeout=_brief())
+    await asyncio.sleep(0.15)
+    assert slow.is_spent
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def _brief() -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=0.05)
 
@@ -142,6 +154,7 @@ async def test_garbage_slowness_and_scripted_limits(rest: Rest, local: LocalDisc
     page = await rest.post(place.channel, content="x")
     assert page.body["global"]
     assert "Via" not in page.headers
+    assert [record.status for record in local.requests[-3:]] == [200, 429, 429]
     local.faults.add(Fault("slow", delay_s=0.02))
     started = time.monotonic()
     assert (await rest.post(place.channel, content="x")).status == 200
