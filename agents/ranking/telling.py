@@ -3,14 +3,22 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agents.ranking.reading import words
 from agents.ranking.similarity import telling_weight
 
 _LEAST_LETTERS = 3
+_LEAST_SYLLABLES = 2
+"""The same for what is written in syllables or ideographs."""
+_UNSPACED = re.compile(
+    r"(?P<run>[\u30a1-\u30fa\u30fc]+|[\u3005\u3400-\u9fff\uf900-\ufaff]+)|(?P<spaced>[^\u3005\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
+)
+_LONGEST_RUN = 4
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|<[@#:t/][^>]*>", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\b")
+_LONG = 6
 _NAMED = 1.5
 """How much more a word counts that is written with a capital within a sentence, as names are."""
 _LEAST_WEIGHT = 6.0
@@ -35,13 +43,14 @@ class StandingOut:
 
 def telling_words(text: str, most: int) -> tuple[str, ...]:
     """At most so many words that say what a text is about, in its order; addresses and mentions do not count."""
-    readable = _ADDRESS.sub(" ", text)
-    named = {word.casefold() for word in re.findall(r"(?<=[\w,;:] )[A-Z]\w+", readable)}
+    readable = _POSSESSIVE.sub("", _ADDRESS.sub(" ", text))
+    named = {word.casefold() for word in re.findall(r"(?<=[\w,;:] )\w\w+", readable) if word[0].isupper()}
     weights: dict[str, float] = {}
-    for word in words(readable):
-        if word not in weights and len(word) >= _LEAST_LETTERS and not word.isdecimal():
+    for word in _terms(readable):
+        if word not in weights and _is_long(word) and not word.isdecimal():
             weights[word] = telling_weight(word) * (_NAMED if word in named else 1.0)
-    best = sorted(weights, key=lambda word: -weights[word])[:most]  # stable: of equals the first
+    # Of equals the long ones, since in languages that are not weighed the short ones tell nothing; then the first.
+    best = sorted(weights, key=lambda word: (-weights[word], -min(len(word), _LONG)))[:most]
     chosen = frozenset(word for word in best if weights[word] >= _LEAST_WEIGHT)
     return tuple(word for word in weights if word in chosen)
 
@@ -56,7 +65,7 @@ def standing_out(recent: Iterable[str], before: Iterable[str], most: int) -> tup
     now_total, then_total = sum(now.values()), sum(then.values())
     found = []
     for word, count in now.items():
-        if count < _LEAST_TITLES or len(word) < _LEAST_LETTERS or word.isdecimal():
+        if count < _LEAST_TITLES or not _is_long(word) or word.isdecimal():
             continue
         if telling_weight(word) < _LEAST_WEIGHT:
             continue
@@ -71,8 +80,23 @@ def standing_out(recent: Iterable[str], before: Iterable[str], most: int) -> tup
 
 
 def _having(titles: Iterable[str]) -> Counter[str]:
-    return Counter(word for title in titles for word in set(_readable(title)))
+    return Counter(word for title in titles for word in set(_terms(title[:300])))
 
 
-def _readable(title: str) -> Sequence[str]:
-    return words(title[:300])
+def _terms(text: str) -> Iterator[str]:
+    """Its words; where words are not spaced apart, what of it is written in one script, in pairs if that is long.
+
+    Most Chinese words have two characters, Japanese ones end where hiragana begins.
+    """
+    for part in _UNSPACED.finditer(text):
+        run = part["run"]
+        if not run:
+            yield from words(part["spaced"])
+        elif len(run) <= _LONGEST_RUN or run[0] < "\u3100":
+            yield run
+        else:
+            yield from (run[start : start + 2] for start in range(0, len(run), 2))
+
+
+def _is_long(word: str) -> bool:
+    return len(word) >= (_LEAST_SYLLABLES if word[0] >= "\u3005" else _LEAST_LETTERS)

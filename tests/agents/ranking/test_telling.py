@@ -14,6 +14,26 @@ def test_names_always_tell() -> None:
     )  # fmt: skip
 
 
+def test_owners_are_searched_for_by_their_names() -> None:
+    assert telling_words("Have you seen OpenAI’s tokenizer and Intel's compiler?", 4) == (
+        "openai", "tokenizer", "intel", "compiler",
+    )  # fmt: skip
+
+
+def test_short_words_of_other_languages_come_last() -> None:
+    assert telling_words("creo que la nueva ley de vivienda es buena", 2) == ("nueva", "vivienda")
+    assert telling_words("я читал что Союз летит", 1) == ("союз",)
+
+
+def test_scripts_without_spaces_tell_too() -> None:
+    assert telling_words("日本銀行が利上げを決定、マーケットは", 4) == ("日本銀行", "利上", "決定", "マーケット")
+    assert telling_words("苹果公司发布新款手机", 3) == ("苹果", "公司", "发布")
+    assert telling_words("한국 은행이 금리를", 3) == ("한국", "은행이", "금리를")
+    assert telling_words("猫が好き 🎉", 3) == ()
+    found = standing_out(["大地震が発生"] * 4, ["猫が好き"] * 9, 5)
+    assert {one.word for one in found} == {"大地震", "発生"}
+
+
 def test_addresses_mentions_and_numbers_tell_nothing() -> None:
     assert telling_words("<@123> see https://example.org/quantum/news <#5> 2026 <t:17:R>", 5) == ()
     assert telling_words("", 5) == ()
