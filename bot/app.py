@@ -134,7 +134,16 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         outbox = await stack.enter_async_context(SqlOutbox(database, now=clock.utc))
         operator = _operator(agents.scout, settings)
         digests = await stack.enter_async_context(
-            Digests(bus, outbox, answers, guilds, operator, unavailable=lambda: agents.scout.unavailable, clock=clock)
+            Digests(
+                bus,
+                outbox,
+                answers,
+                guilds,
+                operator,
+                unavailable=lambda: agents.scout.unavailable,
+                clock=clock,
+                at_once=max(1, settings.max_concurrency // 4),  # commands have the other places of the agents
+            )
         )
         scheduler = await stack.enter_async_context(Scheduler(subscriptions, outbox, bus.emit, clock=clock))
         yield Parts(

@@ -5,6 +5,7 @@ process was killed. A workflow that nobody has written down yet (any agent may e
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -34,7 +35,7 @@ SETTLE_S = 0.25
 """Least time between two looks: what happens meanwhile is one reason for the next."""
 PURGE_S = 3600.0
 AT_ONCE = 8
-"""Questions under way; commands have the other places of the agents."""
+"""Questions under way, unless told otherwise."""
 PAGE = 100
 """Runs that are looked at together."""
 DRAWN_AT_ONCE = 20
@@ -84,7 +85,7 @@ class Digests:
     """Makes digests; an async context manager. It takes workflows at once, and makes digests from ``serve`` on.
 
     ``unavailable`` tells by name which sources the operator has off. ``on_written`` is called when there is something
-    to be sent.
+    to be sent. Of the questions ``at_once`` one server alone has at most half, so that slow ones hold up no other.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Digests:
         unavailable: Callable[[], Collection[str]],
         clock: Clock | None = None,
         answer_s: float = ANSWER_S,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
@@ -112,7 +114,10 @@ class Digests:
         self._on_written: Callable[[], None] = lambda: None
         self._woken = asyncio.Event()
         self._ended = asyncio.Event()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(at_once)
+        self._most_of_one = (at_once + 1) // 2
+        self._held: Counter[int] = Counter()
+        """Places that each server has for itself alone."""
         self._under_way: set[int] = set()
         self._later: dict[int, _Later] = {}
         self._purged_at: float | None = None
@@ -237,9 +242,14 @@ class Digests:
             if asked is not None:
                 groups.setdefault(asked.key, []).append((run, asked))
         for group in groups.values():
+            alone = _alone(group)
+            if alone is not None and self._held[alone] >= self._most_of_one:
+                continue  # looked at again as soon as one of its questions is answered
             await self._places.acquire()
             self._under_way.update(run.id for run, _ in group)
-            self._own(self._make(group), "digest-runs")
+            if alone is not None:
+                self._held[alone] += 1
+            self._own(self._make(group, alone), "digest-runs")
 
     async def _wanted_by(self, run: Run, known: Versioned) -> Wanted | None:
         """None: not now, or not at all."""
@@ -279,7 +289,7 @@ class Digests:
 
     # Runs are made
 
-    async def _make(self, group: Sequence[tuple[Run, Wanted]]) -> None:
+    async def _make(self, group: Sequence[tuple[Run, Wanted]], alone: int | None) -> None:
         """Ask for a group of runs with the same question, and write down what comes of it."""
         run = group[0][0]
         try:
@@ -293,6 +303,9 @@ class Digests:
         finally:
             self._under_way.difference_update(run.id for run, _ in group)
             self._places.release()
+            if alone is not None:
+                self._held[alone] -= 1
+                self._held += Counter()  # forgets servers that hold none
             self._woken.set()
 
     async def _ask_for(self, group: Sequence[tuple[Run, Wanted]]) -> None:
@@ -367,6 +380,12 @@ class Digests:
         task = beside(work, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _alone(group: Sequence[tuple[Run, Wanted]]) -> int | None:
+    """The server that alone waits for the answer; None: several do."""
+    guilds = {run.subscription.guild_id for run, _ in group}
+    return guilds.pop() if len(guilds) == 1 else None
 
 
 def _soonest_s(reports: Sequence[SourceReport]) -> float:
