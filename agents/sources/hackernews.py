@@ -4,6 +4,9 @@ Facts: "HN Search API" (https://hn.algolia.com/api), no key, 10,000 requests an 
 by popularity (with a query: by relevance first), ``search_by_date`` by age. Since 2026 the index refuses numeric
 filters on ``points`` and ``num_comments``, so only ``created_at_i`` is asked for. ``url`` is null for Ask HN and
 other texts; markup in ``story_text`` is HTML.
+
+Errors are JSON with ``message`` and ``status``: 400 for a filter that is not taken, 403 for who is shut out, 429 for
+who asks too often, without a time.
 """
 
 import msgspec

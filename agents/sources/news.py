@@ -1,9 +1,13 @@
 """News: any RSS, Atom or JSON Feed, several at once.
 
-Asked with the validators of the last answer (RFC 9110, section 13: ``ETag``, ``Last-Modified``), so that an unchanged
-feed costs its publisher nothing. An item without a date is dated by the moment at which it was first seen, if the
-feed had been read before without it; the undated items of a feed's first reading are left out, because nobody knows
-how old they are.
+Facts: "HTTP Semantics" (RFC 9110, section 13: asked with the validators of the last answer, ``ETag`` and
+``Last-Modified``, so that an unchanged feed costs its publisher nothing; section 10.2.3: ``Retry-After`` is seconds
+or a date), and of the formats what ``feed_worker`` names. An item without a date is dated by the moment at which it
+was first seen, if the feed had been read before without it; the undated items of a feed's first reading are left
+out, because nobody knows how old they are.
+
+Errors are whatever each site sends, most often a page in HTML, with status 200 too: a login, a wall against
+programs, or what is left of a feed that is gone.
 """
 
 import hashlib

@@ -4,6 +4,11 @@ Facts: "OAuth2" of reddit-archive/reddit's wiki (application-only tokens: ``gran
 Data API Wiki" (100 requests a minute per app, ``x-ratelimit-remaining``, ``x-ratelimit-reset`` in *seconds left*),
 "api documentation: listings, search" (``after``, ``limit`` up to 100, ``raw_json=1`` against escaped ``&``,
 ``restrict_sr``, ``t``).
+
+Errors are JSON with ``message`` and ``error``: 401 for a token that has ended, 403 with ``reason`` for what is
+private or in quarantine, 404 for what is banned, 429 with the seconds in ``x-ratelimit-reset``. A wrong id or secret
+is a 401, or a 200 with ``error`` and no token; an unknown subreddit is redirected to ``/subreddits/search``; who is
+blocked gets a page in HTML.
 """
 
 import asyncio

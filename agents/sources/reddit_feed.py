@@ -2,7 +2,11 @@
 
 Facts, as observed in 2026: keyless JSON answers 403; the feeds answer about one request a minute per address, and
 tell neither votes nor the number of comments. ``/r/a+b/new/.rss``, ``/r/a/top/.rss?t=day``, ``/search.rss?q=``; the
-post's link stands in its content, before ``[link]``.
+post's link stands in its content, before ``[link]``. The wiki's page "rss" (https://www.reddit.com/wiki/rss) names
+the addresses.
+
+Errors: 429 with the seconds that are left in ``x-ratelimit-reset``, 403 for what is private, 404 for what there is
+not; who is blocked gets 403, or 200, with a page in HTML.
 """
 
 import html

@@ -6,6 +6,10 @@ to 100, a query is required), "Rate limits" (``x-rate-limit-reset`` is an epoch)
 "Partial errors" (``errors`` beside ``data``). In August 2026 the ``tweet.*`` names became ``post.*``: asked by the
 new name, then by the old one where that is refused, and both are understood in answers. Authors are not asked for,
 because they would cost twice what their posts do; those that are sent all the same are shown.
+
+Errors are JSON with ``title``, ``detail`` and ``type`` ("Response codes and errors",
+https://docs.x.com/x-api/fundamentals/response-codes-and-errors): 400 for a query or a field that is not understood,
+401 for the token, 402 where the account has no credit, 403 for what its app may not do, 429 with the epoch, 503.
 """
 
 import html

@@ -51,6 +51,18 @@ def test_names_are_those_of_the_modules() -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
+def test_its_docstring_names_the_pages_that_it_follows_and_what_errors_look_like(name: str) -> None:
+    """Of its module, or of those that are parts of it alone (``reddit_api``)."""
+    own = [module for module in MODULES if module == name or module.startswith(f"{name}_")]
+    sources = [ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8")) for module in own]
+    told = "\n".join(ast.get_docstring(source) or "" for source in sources)
+    assert re.search(r'^Facts\b[^"]*"[^"]{5,}" ', told, re.MULTILINE), (
+        'write "Facts:" and the API\'s page by its title'
+    )
+    assert re.search(r"^Errors\b.*\w", told, re.MULTILINE), 'write "Errors" and what they look like'
+
+
+@pytest.mark.parametrize("name", SPECS)
 def test_the_readme_tells_people_how_to_ask_it(name: str) -> None:
     (row,) = (row for row in rows("README.md") if row[0] == f"`/signals {name}`")
     assert row[1]
