@@ -131,8 +131,7 @@ async def test_who_hangs_up_before_a_slow_answer_leaves_no_traceback(
 ) -> None:
     slow = local.faults.add(Fault("slow", delay_s=0.1))
     with pytest.raises(TimeoutError):
-        # A body that has not arrived whole when the connection ends.
-        await rest("POST", f"/channels/{place.channel.id}/messages", {"content": "x" * 1_000_000}, timeout=_brief())
+        await rest("POST", f"/channels/{place.channel.id}/messages", {"content": "x"}, timeout=_brief())
     await asyncio.sleep(0.15)
     assert slow.is_spent
     assert [record for record in caplog.records if record.exc_info] == []
