@@ -1,6 +1,7 @@
 """*Find related* in a message's menu: searches for what the message talks about."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import discord
@@ -18,6 +19,7 @@ from bot.failures import answer_failure, tell
 MOST_WORDS = 3
 """Sources want all words of a query: more would find nothing."""
 _LOOKED_AT = 2000
+_STORY = re.compile(r"^\*\*\d+\.\*\* \[?(?P<title>.*?)(?:\]\(.*)?$", re.MULTILINE)
 
 TellingWords = Callable[[str, int], tuple[str, ...]]
 """Words that say what a text is about, in its order, at most so many."""
@@ -57,7 +59,7 @@ class RelatedCog(commands.Cog, name="related"):
 
         with telemetry.span("command.related", {"interaction_id": str(interaction.id)}):
             try:
-                words = self._telling_words(_text(message), MOST_WORDS)
+                words = next(filter(None, (self._telling_words(text, MOST_WORDS) for text in _texts(message))), ())
                 if not words:
                     await tell(interaction, notices.nothing_to_search())
                     return
@@ -70,20 +72,14 @@ class RelatedCog(commands.Cog, name="related"):
                 await answer_failure(interaction, error, place)
 
 
-def _text(message: discord.Message) -> str:
-    """What was written, else what the first embed says; an answer of ours has many stories, its first counts."""
-    if message.content.strip():
-        return message.content[:_LOOKED_AT]
+def _texts(message: discord.Message) -> Iterator[str]:
+    """What was written, then what the embeds say: people post bare links, and answers of ours are embeds."""
+    yield message.content[:_LOOKED_AT]
     for embed in message.embeds:
-        text = f"{embed.title or ''}\n{embed.description or ''}"
-        if text.strip():
-            return _first_story(text)[:_LOOKED_AT]
-    return ""
+        yield _first_story(f"{embed.title or ''}\n{embed.description or ''}")[:_LOOKED_AT]
 
 
 def _first_story(text: str) -> str:
-    """The title of the first story of an answer, or the whole text."""
-    for line in text.splitlines():
-        if line.startswith("**1.** ["):
-            return line.removeprefix("**1.** [").partition("](")[0]
-    return text
+    """The title of the first story, where there are numbered ones as in our answers, or the whole text."""
+    story = _STORY.search(text)
+    return story["title"].replace("\\", "") if story else text

@@ -13,7 +13,7 @@ from sandbox.exchange import Exchange
 from sandbox.messages import Message
 from tests.bot.config_scene import admin_of, config
 from tests.bot.conftest import Start
-from tests.bot.scene import FakeSource, Scene, answer_to, found, text_of, until
+from tests.bot.scene import FakeSource, Scene, answer_to, custom_ids, found, text_of, until
 
 
 async def on_message(scene: Scene, message: Message, name: str, **who: Any) -> Exchange:
@@ -166,6 +166,24 @@ async def test_related_to_an_answer_is_what_its_first_story_tells(
     first = str(message.embeds[0]["description"]).partition("[")[2].partition("]")[0]
     assert sources["news"].asked[0].query is not None
     assert set(sources["news"].asked[0].query.split()) <= set(first.casefold().split())
+
+
+async def test_related_to_another_page_of_an_answer_is_what_its_own_first_story_tells(
+    scene: Scene, sources: dict[str, FakeSource]
+) -> None:
+    message = await scene.answer("/signals reddit")
+    await scene.press(message, custom_ids(message)["Next"])
+    assert "**6.**" in text_of(message)
+    await answer_to(await on_message(scene, message, "Find related"))
+    first = text_of(message).partition("**6.** [")[2].partition("]")[0]
+    assert set((sources["news"].asked[0].query or "-").split()) <= set(first.casefold().split())
+
+
+async def test_related_to_a_bare_link_is_what_its_preview_tells(scene: Scene, sources: dict[str, FakeSource]) -> None:
+    said = await scene.local.say(scene.ada, scene.channel, "https://example.org/quantum")
+    said.embeds.append({"title": "Borrow checker explained", "description": "By somebody"})
+    await answer_to(await on_message(scene, said, "Find related"))
+    assert sources["news"].asked[0].query == "borrow checker explained"
 
 
 async def test_a_message_without_telling_words_is_not_searched_for(
