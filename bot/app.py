@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import discord
 from discord.ext import commands
+from discord.webhook.async_ import async_context
 
 from agents import telemetry
 from agents.agent import AgentConfig
@@ -56,6 +57,7 @@ from bot.delivery.pacing import Pacer
 from bot.delivery.places import as_discord
 from bot.delivery.rest import DiscordRest
 from bot.delivery.reviving import Reviver
+from bot.delivery.shut_out import InteractionRequests, guard_client
 from bot.digest_question import Spot
 from bot.digests import Digests
 from bot.feeds import ServerFeeds
@@ -392,6 +394,8 @@ async def run(settings: Settings, clock: Clock | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with assembled(settings, clock) as parts:
         bot = SignalsBot(lambda loading: load_cogs(loading, parts), text_commands=settings.text_commands)
+        guard_client(bot.http, parts.pacer)
+        async_context.set(InteractionRequests(parts.pacer))
         async with delivering(parts, bot) as sender, listening(parts, bot) as ingress:
             connected = asyncio.create_task(_connect(bot, settings), name="discord")
             stopped = asyncio.create_task(stop.wait(), name="stop-signal")

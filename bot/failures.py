@@ -17,6 +17,7 @@ from bot.cards import notices
 from bot.cards.card import Card
 from bot.configuring import CannotHold, MayNotConfigure, OtherServer, Overtaken
 from bot.delivery.places import PLACE_FAULTS, Place, answer_privately, as_discord
+from bot.delivery.shut_out import Banned
 from bot.store.errors import SaveUnknown, StoreError
 
 Asker = discord.Interaction | commands.Context  # type: ignore[type-arg]
@@ -38,10 +39,12 @@ async def answer_failure(asker: Asker, error: BaseException, pending: Place | No
     """Tell the person in words what happened; what is our fault is logged once, with its traceback.
 
     ``pending`` is what was begun as the answer, if anything: it is replaced. Refusals of one server are told a few at
-    a time, and not at all where that takes too long. Never raises but for cancellation: when the person cannot be
-    told any more, that is logged.
+    a time, and not at all where that takes too long; while Discord shuts us out nobody can be told anything. Never
+    raises but for cancellation: when the person cannot be told any more, that is logged.
     """
     cause = _cause(error)
+    if isinstance(cause, Banned):
+        return
     if not isinstance(cause, NotNow):
         await _answer(asker, cause, pending)
         return

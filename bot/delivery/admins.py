@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from agents import telemetry
 from bot.cards.card import Card
 from bot.clock import Clock
-from bot.delivery.outcomes import BAN_S, NotSent, Outcome, Sent, ShutOut, Unknown, of_error, of_reply
+from bot.delivery.outcomes import NotSent, Outcome, Sent, ShutOut, Unknown, of_error, of_reply
 from bot.delivery.pacing import Pacer
 from bot.delivery.rest import NoReply, Rest
 from bot.store.errors import StoreError
@@ -125,5 +125,5 @@ class ServerAdmins:
             except NoReply as error:
                 outcome = of_error(error)
         if isinstance(outcome, ShutOut):
-            self._pacer.pause(BAN_S)
+            self._pacer.shut_out()
         return outcome

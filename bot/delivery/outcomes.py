@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from bot.delivery.rest import NoReply, NotReached, Reply
 
-BAN_S = 600.0
-"""How long an address is shut out that sent too many requests which could not succeed."""
 _CHANNEL_CODES = frozenset(
     {
         10003,  # unknown channel

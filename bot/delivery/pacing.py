@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agents import telemetry
 from bot.clock import Clock
 
 A_SECOND = 49
@@ -15,8 +16,11 @@ UNANSWERED_S = 2.0
 """A request that has no answer for so long was counted by Discord by now, or never will be."""
 SPREAD = 0.9
 """How much of a second the budget of one is spread over: fifty requests at once would make everything else wait."""
+BAN_S = 600.0
+"""How long an address is shut out that sent too many requests which could not succeed."""
 _FASTEST_KEPT_S = 60.0
 _WINDOW_S = 1.0
+_log = telemetry.logger("bot.outbox")
 
 
 class Turn:
@@ -77,6 +81,7 @@ class Pacer:
         self._next_at = 0.0
         self._out: set[Turn] = set()
         self._paused_until = 0.0
+        self._shut_out_until = 0.0
         self._order = asyncio.Lock()
         self._changed = asyncio.Event()
         self._fastest = _Fastest()
@@ -89,6 +94,18 @@ class Pacer:
     def pause(self, seconds: float) -> None:
         """Give no turn for so long, or for longer if that was asked for before."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    @property
+    def shut_out_s(self) -> float:
+        """For how much longer Discord must not be asked anything, not even what takes no turn; 0 when it may."""
+        return max(0.0, self._shut_out_until - self._clock.monotonic())
+
+    def shut_out(self) -> None:
+        """Discord showed the page of a ban."""
+        if not self.shut_out_s:
+            _log.error("Discord shuts this address out; nothing is asked of it for a while", for_s=BAN_S)
+        self._shut_out_until = self._clock.monotonic() + BAN_S
+        self.pause(BAN_S)
 
     async def take(self) -> Turn:
         """Wait for a turn."""

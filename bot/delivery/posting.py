@@ -18,7 +18,6 @@ from agents import telemetry
 from bot.cards import delivery as cards
 from bot.clock import Clock
 from bot.delivery.outcomes import (
-    BAN_S,
     NotSent,
     Outcome,
     Refused,
@@ -30,7 +29,7 @@ from bot.delivery.outcomes import (
     of_error,
     of_reply,
 )
-from bot.delivery.pacing import Pacer, Turn
+from bot.delivery.pacing import BAN_S, Pacer, Turn
 from bot.delivery.reading_back import Absent, ReadingBack, TooMuch
 from bot.delivery.rest import NoReply, Rest
 from bot.delivery.verdicts import GIVE_UP, LONGEST_BACKOFF_S, Jitter, Verdicts
@@ -265,8 +264,7 @@ class Posting:
         rest_s = 0.0
         match outcome:
             case ShutOut():
-                _log.error("Discord shuts this address out; nothing is sent for a while", for_s=BAN_S)
-                self._pacer.pause(BAN_S)
+                self._pacer.shut_out()
             case TokenWrong():
                 _log.error("Discord does not take the token any more")
                 self.token_refused.set()
