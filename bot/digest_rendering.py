@@ -16,7 +16,7 @@ from agents.events import SignalsRequested
 from agents.signal import Signal
 from bot import chart, left_over
 from bot.answer import Answer, answer_id, signals_digest
-from bot.cards.digest import Digest, parts
+from bot.cards.digest import MOST_KEPT, Digest, parts
 from bot.cards.digest_notes import failed_sources
 from bot.chart import Chart
 from bot.digest_asking import Found
@@ -26,8 +26,6 @@ from bot.recent import Recent
 from bot.store.outbox import KEEP_SEEN, Part, Rendered, Run, SeenItem, nonce_of
 from bot.subscription import Subscription
 
-MOST_KEPT = 50
-"""Signals of a kept answer: what is left comes with the next digest anyway."""
 _CHARTS = 16
 _log = telemetry.logger("bot.digests")
 

@@ -24,6 +24,8 @@ from bot.subscription import Grouping, Subscription
 
 CHART_NAME = "chart.png"
 LONGEST_POST_NAME = 100
+MOST_KEPT = 50
+"""Signals of the kept answer behind a digest, which “more” turns over; what is left comes with the next one anyway."""
 LONGEST_ALT = 1024
 """Characters that the description of an attachment has at most."""
 _PLACES_FIRST = (
@@ -50,7 +52,7 @@ class Digest:
     titles: Mapping[str, str]
     """The sources' names as written, by name."""
     answer_id: str
-    """Of the kept answer that holds everything new, ``signals`` first and in this order."""
+    """Of the kept answer that holds what is new, ``signals`` first and in this order; at most ``MOST_KEPT``."""
     since: datetime
     until: datetime
     """The period, UTC."""
@@ -184,7 +186,7 @@ def _buttons(digest: Digest, nonce: str, shown: int, left: int, *, last: bool) -
     if not left:
         return (why, mute)
     page = PageButton(digest.answer_id, min(shown // PER_PAGE, 99), 0)
-    more = Button(f"{min(left, 9999)} more", str(page), emoji="📥", style=ButtonStyle.PRIMARY)
+    more = Button(f"{min(left, MOST_KEPT - shown)} more", str(page), emoji="📥", style=ButtonStyle.PRIMARY)
     return (why, more, mute)
 
 

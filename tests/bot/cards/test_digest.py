@@ -105,6 +105,13 @@ def test_a_digest_reads_like_this() -> None:
     assert labels == ["Why these?", "4 more", "Mute a word"]
 
 
+def test_the_button_for_more_promises_what_it_can_show() -> None:
+    for left, label in ((40, "40 more"), (970, "47 more")):
+        (one,) = parts(digest(signals=[samples.signal(number) for number in range(3)], left=left), nonce_of)
+        assert one.body["components"][0]["components"][1]["label"] == label
+        assert f"{left} roll over" in text(one.body)
+
+
 def test_stories_stand_in_order_of_their_score_when_grouped_by_story() -> None:
     signals = (samples.signal(1), samples.signal(2, source="news", origin=None), samples.signal(3))
     (one,) = parts(digest(signals=signals, grouping=Grouping.STORY), nonce_of)
