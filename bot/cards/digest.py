@@ -25,7 +25,7 @@ from bot.subscription import Grouping, Subscription
 CHART_NAME = "chart.png"
 LONGEST_POST_NAME = 100
 MOST_KEPT = 50
-"""Signals of the kept answer behind a digest, which “more” turns over; what is left comes with the next one anyway."""
+"""Signals of the kept answer behind a digest, which “more” turns over; what is left comes with the next one too."""
 LONGEST_ALT = 1024
 """Characters that the description of an attachment has at most."""
 _PLACES_FIRST = (
