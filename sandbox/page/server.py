@@ -56,7 +56,7 @@ class Page:
         self._journal = Journal(rewrite=lambda frame: frame.replace(attachments, here))
         self._show = Show(discord, stage, controls, self._journal)
         self._actions = Actions(discord, stage, controls, self._show)
-        self._spans = SpanCollector(self._show.inspector.add_spans)
+        self._spans = SpanCollector(self._show.add_spans)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -64,6 +64,12 @@ class Show:
         """Something was set to another value."""
         self._journal.add("controls", controls=self._controls.state())
 
+    def add_spans(self, spans: list[JsonObject]) -> None:
+        """What the bot did; where it asked sources, the controls show how often."""
+        self.inspector.add_spans(spans)
+        if any(span["name"] == "fetch" for span in spans):
+            self.tell_controls()
+
     def _servers(self) -> JsonObject:
         return {
             "servers": [views.guild(guild) for guild in self._discord.guilds],

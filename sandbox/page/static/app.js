@@ -144,6 +144,7 @@ function drawMessages() {
 function forum(channel) {
   return renderForum(channel, state.servers.get(channel.guild_id), {
     mayPost: true,
+    latest: (thread) => [...(state.messages.get(thread.id)?.keys() ?? [])].at(-1) ?? thread.id,
     open: (channelId) => view.change({ channelId }),
     post: async (title) => {
       const made = await act("post", { channel_id: channel.id, title });

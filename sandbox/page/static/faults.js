@@ -12,11 +12,35 @@ const ADVANCES = { "1 min": 60, "15 min": 900, "1 h": 3600, "1 day": 86_400, "1 
 /** Draws into the container; `act(what, fields)` asks the server and tells a refusal. */
 export function mountFaults(container, state, view, act) {
   const chosen = { what: "500", where: "everything", count: "1" };
+  let drawn = "";
 
   function draw() {
     if (container.hidden || state.controls === null) return;
+    count();
+    const settings = JSON.stringify([state.controls, serverHere()], (key, value) => (key === "now_ms" || key === "requests" ? undefined : value));
+    // Drawn anew only where something is set otherwise: a menu that is open would close.
+    if (settings === drawn) return;
+    drawn = settings;
     const parts = [bot(), workflow(), gateway(), discord(), sources(), clock(), server()];
     keepFocus(container, () => container.replaceChildren(...parts.filter((part) => part !== null)));
+  }
+
+  /** Ask for another value of something; where that is refused, what is shown goes back. */
+  async function set(what, fields) {
+    if ((await act(what, fields)) !== undefined) return;
+    drawn = "";
+    draw();
+  }
+
+  function count() {
+    for (const [name, source] of Object.entries(state.controls.sources)) {
+      const place = container.querySelector(`#requests-${CSS.escape(name)}`);
+      if (place !== null) place.textContent = requests(source);
+    }
+  }
+
+  function serverHere() {
+    return state.servers.get(state.channels.get(view.channelId)?.guild_id);
   }
 
   function bot() {
@@ -90,10 +114,10 @@ export function mountFaults(container, state, view, act) {
       if (!source.sample) return h("li", {}, h("span", {}, source.title), badge, h("span", { class: "dim" }, "cannot be made to fail"));
       const faults = h(
         "select",
-        { id, "data-focus": id, onchange: (event) => act("fail_source", { source: name, what: event.target.value }) },
+        { id, "data-focus": id, onchange: (event) => set("fail_source", { source: name, what: event.target.value }) },
         ...source.faults.map((fault) => h("option", { value: fault, selected: fault === source.fault }, fault === "none" ? "works" : fault)),
       );
-      return h("li", {}, h("label", { for: id }, source.title), badge, faults, h("span", { class: "dim" }, source.requests === 1 ? "1 request" : `${source.requests} requests`));
+      return h("li", {}, h("label", { for: id }, source.title), badge, faults, h("span", { id: `requests-${name}`, class: "dim" }, requests(source)));
     });
     return part(
       "Sources",
@@ -113,14 +137,13 @@ export function mountFaults(container, state, view, act) {
   }
 
   function server() {
-    const channel = state.channels.get(view.channelId);
-    const known = state.servers.get(channel?.guild_id);
+    const known = serverHere();
     if (known === undefined) return null;
     const open = h("input", {
       type: "checkbox",
       checked: known.commands_for_all,
       "data-focus": "open_commands",
-      onchange: (event) => act("open_commands", { guild_id: known.id, for_all: event.target.checked }),
+      onchange: (event) => set("open_commands", { guild_id: known.id, for_all: event.target.checked }),
     });
     return part(
       known.name,
@@ -133,6 +156,10 @@ export function mountFaults(container, state, view, act) {
   }
 
   return { draw };
+}
+
+function requests({ requests: count }) {
+  return count === 1 ? "1 request" : `${count} requests`;
 }
 
 function part(title, ...children) {

@@ -3,9 +3,11 @@
 import { h } from "./dom.js";
 import { THREADS } from "./state.js";
 
-/** The forum's posts as an element; `post(title)` makes one, `open(channelId)` shows one. */
-export function renderForum(channel, server, { mayPost, post, open }) {
-  const posts = server.channels.filter((thread) => THREADS.has(thread.type) && thread.parent_id === channel.id);
+/** The forum's posts as an element, newest first by the id that `latest(thread)` gives; `post(title)` makes one, `open(channelId)` shows one. */
+export function renderForum(channel, server, { mayPost, post, open, latest }) {
+  const posts = server.channels
+    .filter((thread) => THREADS.has(thread.type) && thread.parent_id === channel.id)
+    .sort((one, other) => Number(BigInt(latest(other)) - BigInt(latest(one))));
   const title = h("input", { id: "post-title", maxlength: 100, required: true, placeholder: "Title of a new post", autocomplete: "off" });
   const form = h(
     "form",

@@ -3,7 +3,7 @@
 const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
 const DATE = { day: "2-digit", month: "2-digit", year: "numeric" };
 const LONG_DATE = { day: "numeric", month: "long", year: "numeric" };
-const TIME = { hour: "2-digit", minute: "2-digit" };
+const TIME = { hour: "numeric", minute: "2-digit" };
 const SECONDS = { ...TIME, second: "2-digit" };
 const FORMATS = {
   t: TIME,

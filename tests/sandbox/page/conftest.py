@@ -76,16 +76,18 @@ class Scene:
     stage: Stage
     controls: Controls
     page: Page
+    reddit: Behaviour
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def scene() -> AsyncIterator[Scene]:
     async with LocalDiscord(identify_interval_s=0) as discord:
         stage = set_up(discord)
-        sources = {"reddit": Source("Reddit", Behaviour(0.0)), "news": Source("News", None)}
+        reddit = Behaviour(0.0)
+        sources = {"reddit": Source("Reddit", reddit), "news": Source("News", None)}
         controls = Controls(discord, sources, Bot(BotState.RUNNING))
         async with Page(discord, stage, controls) as page:
-            yield Scene(discord, stage, controls, page)
+            yield Scene(discord, stage, controls, page, reddit)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

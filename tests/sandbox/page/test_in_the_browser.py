@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from playwright.async_api import BrowserContext, WebSocketRoute, expect
 from playwright.async_api import Page as Tab
 
@@ -13,6 +14,7 @@ from benchmarks.browsing import send_command
 from sandbox import posting
 from sandbox.guilds import Channel
 from sandbox.messages import Message
+from sandbox.upstreams import Fault as SourceFault
 from tests.sandbox.clients import Rest, register
 
 from .conftest import Scene
@@ -215,6 +217,62 @@ async def test_a_forum_shows_posts_and_takes_new_ones(scene: Scene, tab: Tab) ->
     await tab.get_by_label("Title of a new post").fill("Fewer words")
     await tab.keyboard.press("Enter")
     await expect(tab.get_by_role("heading", level=1)).to_have_text("Fewer words")
+    posts = tab.locator(".forum li")
+    await tab.get_by_role("button", name="ideas, forum").click()
+    await expect(posts).to_contain_text(["Fewer words", "Read it in the morning"])
+    older = next(one for one in scene.stage.servers[0].channels.values() if one.name == "Read it in the morning")
+    say(scene, older, button())
+    await tab.get_by_role("button", name="general, text").click()
+    await tab.get_by_role("button", name="ideas, forum").click()
+    await expect(posts).to_contain_text(["Read it in the morning", "Fewer words"])
+
+
+async def test_what_sources_were_asked_is_counted_without_closing_a_menu(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    await tab.get_by_role("tab", name="Try").click()
+    menu = tab.get_by_label("Reddit", exact=True)
+    await menu.evaluate("element => element.dataset.same = 'yes'")
+    await expect(tab.locator("#requests-reddit")).to_have_text("0 requests")
+    scene.reddit.requests = 3
+    exported = ExportTraceServiceRequest()
+    exported.resource_spans.add().scope_spans.add().spans.add(name="fetch")
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(f"{scene.page.spans_url}/v1/traces", data=exported.SerializeToString())
+        assert answer.status == 200
+    await expect(tab.locator("#requests-reddit")).to_have_text("3 requests")
+    await expect(menu).to_have_attribute("data-same", "yes")
+    await menu.select_option("error")
+    await expect(tab.get_by_label("Reddit", exact=True)).to_have_value("error")
+    assert scene.reddit.fault is SourceFault.ERROR
+
+
+async def test_a_setting_that_is_refused_goes_back_to_what_it_was(scene: Scene, tab: Tab) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def cut_off(opened: WebSocketRoute) -> None:
+        sockets.append(opened)
+        server = opened.connect_to_server()
+        opened.on_message(lambda sent: None if "fail_source" in str(sent) else server.send(sent))
+
+    await tab.route_web_socket("**/ws*", cut_off)
+    await tab.goto(scene.page.url)
+    await tab.get_by_role("tab", name="Try").click()
+    menu = tab.get_by_label("Reddit", exact=True)
+    await menu.select_option("error")
+    await sockets[0].close()
+    await expect(menu).to_have_value("none")
+    await expect(tab.locator("#told")).to_contain_text("lost its connection")
+
+
+async def test_times_of_the_day_read_as_in_discord(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    shown = await tab.evaluate(
+        """async () => {
+          const { formatTimestamp } = await import("/static/timestamps.js");
+          return formatTimestamp(new Date(2026, 0, 5, 7, 5).getTime() / 1000, "t", 0);
+        }"""
+    )
+    assert shown.replace("\u202f", " ") == "7:05 AM"
 
 
 async def test_a_channel_with_something_new_is_marked_until_it_is_read(scene: Scene, tab: Tab) -> None:
