@@ -1,16 +1,18 @@
 """What all that configures a server has in common: check who, acknowledge, answer whatever goes wrong."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import discord
+from discord import app_commands
 
 from agents import telemetry
+from bot.cards import notices
 from bot.cards.card import Card
 from bot.configuring import Admin, Configuring, Saved
-from bot.delivery.places import Place, acknowledge
-from bot.failures import answer_failure
+from bot.delivery.places import PLACE_FAULTS, Place, acknowledge
+from bot.failures import answer_failure, tell
 from bot.guild_settings import GuildSettings
 
 Draw = Callable[[Saved], Card]
@@ -29,6 +31,20 @@ class Control(Protocol):
     def guild_id(self) -> int:
         """The server's whose it is."""
         ...
+
+
+C = TypeVar("C", bound=Control)
+
+
+def for_admins(command: Any) -> Any:
+    """A command, or a group of them, that Discord offers in servers only, and to those with Manage Server.
+
+    Discord's own default is but a hint: ``Admins`` checks who it is.
+    """
+    installs = app_commands.allowed_installs(guilds=True, users=False)
+    contexts = app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    permitted = app_commands.default_permissions(manage_guild=True)
+    return app_commands.guild_only()(installs(contexts(permitted(command))))
 
 
 class Admins:
@@ -98,3 +114,32 @@ def custom_id_of(interaction: discord.Interaction) -> str | None:
         return None
     data: Any = interaction.data or {}
     return str(data.get("custom_id", ""))
+
+
+async def hand_on(
+    interaction: discord.Interaction,
+    family: str,
+    parse: Callable[[str], C | None],
+    presses: Mapping[str, Callable[[discord.Interaction, C], Awaitable[None]]],
+) -> None:
+    """Have a press or a form of a ``family`` of ids done by what its verb names; ids that nobody made are told so.
+
+    Ids are all there is, so controls work after a restart and nothing is remembered.
+    """
+    custom_id = custom_id_of(interaction)
+    if custom_id is None or not custom_id.startswith(family):
+        return
+    control = parse(custom_id)
+    press = presses.get(control.verb) if control is not None else None
+    if control is not None and press is not None:
+        await press(interaction, control)
+        return
+    await tell_privately(interaction, notices.unknown_button())
+
+
+async def tell_privately(interaction: discord.Interaction, card: Card) -> None:
+    """Tell whoever pressed; that this cannot be told is logged."""
+    try:
+        await tell(interaction, card)
+    except PLACE_FAULTS as error:
+        await answer_failure(interaction, error)

@@ -11,15 +11,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.cards import config as cards
-from bot.cards import custom_ids, notices
+from bot.cards import custom_ids
 from bot.cards.card import Card
 from bot.cards.custom_ids import ConfigControl
-from bot.cogs.admins import Admins, custom_id_of
+from bot.cogs.admins import Admins, for_admins, hand_on, tell_privately
 from bot.cogs.config_panel import ConfigPanel
 from bot.cogs.files import LooksShown, UploadRefused, download, show_file
 from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure, Saved
-from bot.delivery.places import PLACE_FAULTS, Place
-from bot.failures import answer_failure, tell
+from bot.delivery.places import Place
 from bot.feeds import NotAdded, Readable, ServerFeeds
 from bot.guild_settings import (
     DEFAULTS,
@@ -75,10 +74,7 @@ class ChannelId(app_commands.Transformer):
         return int(value.id)
 
 
-@app_commands.guild_only()
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-@app_commands.default_permissions(manage_guild=True)
+@for_admins
 class ConfigCog(commands.GroupCog, name="config", description="This server's settings"):
     """Shows and changes settings, for those who may."""
 
@@ -99,15 +95,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Presses and forms: matched by their ids, so that they work after a restart and nothing is remembered."""
-        custom_id = custom_id_of(interaction)
-        if custom_id is None or not custom_id.startswith(custom_ids.CONFIG_FAMILY):
-            return
-        control = custom_ids.parse_config(custom_id)
-        press = self._presses.get(control.verb) if control is not None else None
-        if control is not None and press is not None:
-            await press(interaction, control)
-        else:
-            await _tell(interaction, notices.unknown_button())
+        await hand_on(interaction, custom_ids.CONFIG_FAMILY, custom_ids.parse_config, self._presses)
 
     # -- show
 
@@ -328,7 +316,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
     ) -> None:
         _, _, owner_id = control.detail.partition(".")
         if owner_id != str(interaction.user.id):
-            await _tell(interaction, cards.import_foreign())
+            await tell_privately(interaction, cards.import_foreign())
             return
         await self._admins.press(interaction, control, work)
 
@@ -395,13 +383,6 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
             return await self._configuring.admit(interaction)
         except MayNotConfigure:
             return None
-
-
-async def _tell(interaction: discord.Interaction, card: Card) -> None:
-    try:
-        await tell(interaction, card)
-    except PLACE_FAULTS as error:
-        await answer_failure(interaction, error)
 
 
 def _version(digits: str) -> int | None:

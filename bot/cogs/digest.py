@@ -16,13 +16,12 @@ from bot.cards.custom_ids import PlanControl
 from bot.cards.digest import Digest
 from bot.cards.digest_notes import nothing_to_ask
 from bot.cogs import digest_suggestions as suggestions
-from bot.cogs.admins import Admins, custom_id_of
+from bot.cogs.admins import Admins, for_admins, hand_on
 from bot.cogs.starting import Starting, admitted
 from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure
-from bot.delivery.places import PLACE_FAULTS, Place
+from bot.delivery.places import Place
 from bot.delivery.previews import show_preview
 from bot.digest_question import NothingToAsk
-from bot.failures import answer_failure, tell
 from bot.store.outbox import Outbox, RunState
 from bot.store.subscriptions import Subscriptions
 from bot.subscribing import Subscribing
@@ -102,10 +101,7 @@ Name = app_commands.Range[str, 1, LONGEST_NAME]
 Channel = app_commands.Transform[int, TargetId]
 
 
-@app_commands.guild_only()
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-@app_commands.default_permissions(manage_guild=True)
+@for_admins
 class DigestCog(commands.GroupCog, name="digest", description="What is new, posted on a schedule"):
     """Serves those who may configure. ``presses`` are those of other forms in the same family, by their verbs."""
 
@@ -140,18 +136,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Presses and forms: matched by their ids, so that they work after a restart and nothing is remembered."""
-        custom_id = custom_id_of(interaction)
-        if custom_id is None or not custom_id.startswith(custom_ids.PLAN_FAMILY):
-            return
-        control = custom_ids.parse_plan(custom_id)
-        press = self._presses.get(control.verb) if control is not None else None
-        if control is not None and press is not None:
-            await press(interaction, control)
-            return
-        try:
-            await tell(interaction, notices.unknown_button())
-        except PLACE_FAULTS as error:
-            await answer_failure(interaction, error)
+        await hand_on(interaction, custom_ids.PLAN_FAMILY, custom_ids.parse_plan, self._presses)
 
     # -- making and changing
 

@@ -11,7 +11,7 @@ from agents.urls import domain
 from bot import opml
 from bot.cards import feeds as cards
 from bot.cards.card import Card
-from bot.cogs.admins import Admins
+from bot.cogs.admins import Admins, for_admins
 from bot.cogs.files import LooksShown, UploadRefused, download, show_file
 from bot.configuring import Admin, Configuring, MayNotConfigure, Saved
 from bot.delivery.places import Place
@@ -24,10 +24,7 @@ _LONGEST_SUGGESTED = 100
 Address = app_commands.Range[str, 1, 500]
 
 
-@app_commands.guild_only()
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-@app_commands.default_permissions(manage_guild=True)
+@for_admins
 class FeedsCog(commands.GroupCog, name="feeds", description="This server's own news feeds"):
     """Shows and changes feeds, for those who may."""
 

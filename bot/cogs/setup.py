@@ -19,7 +19,7 @@ from bot.cards.card import Card
 from bot.cards.custom_ids import PlanControl
 from bot.cards.setup import HOURLY, TIMES, Chosen
 from bot.cogs import forms
-from bot.cogs.admins import Admins
+from bot.cogs.admins import Admins, for_admins
 from bot.cogs.starting import Starting
 from bot.configuring import Admin, CannotHold, Configuring
 from bot.delivery.places import Place
@@ -179,13 +179,10 @@ class SetupCog(commands.Cog, name="setup"):
     def __init__(self, form: SetupForm) -> None:
         self._form = form
 
+    @for_admins
     @app_commands.command(
         name="setup", description="A digest in four choices: where, what, when, time zone; posts the first"
     )
-    @app_commands.guild_only()
-    @app_commands.allowed_installs(guilds=True, users=False)
-    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-    @app_commands.default_permissions(manage_guild=True)
     async def setup(self, interaction: discord.Interaction) -> None:
         """Private, for those who may configure."""
         await self._form.open(interaction)

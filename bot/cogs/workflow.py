@@ -9,7 +9,7 @@ from agents.errors import InvalidOption
 from agents.events import WorkflowStarted
 from bot.cards import runs
 from bot.cogs import digest_suggestions as suggestions
-from bot.cogs.admins import Admins
+from bot.cogs.admins import Admins, for_admins
 from bot.cogs.starting import Starting
 from bot.configuring import Admin, Configuring, MayNotConfigure
 from bot.delivery.places import Place
@@ -20,10 +20,7 @@ from bot.subscription import LONGEST_NAME
 LONGEST_QUERY = 200
 
 
-@app_commands.guild_only()
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-@app_commands.default_permissions(manage_guild=True)
+@for_admins
 class WorkflowCog(commands.GroupCog, name="workflow", description="All digests of this server at once"):
     """For those who may configure, and for their own server only."""
 
