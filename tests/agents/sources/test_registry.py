@@ -64,13 +64,16 @@ def test_its_docstring_names_the_pages_that_it_follows_and_what_errors_look_like
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_readme_tells_people_how_to_ask_it(name: str) -> None:
-    (row,) = (row for row in rows("README.md") if row[0] == f"`/signals {name}`")
-    assert row[1]
+    found = [row for row in rows("README.md") if row[0] == f"`/signals {name}`"]
+    assert len(found) == 1, f"give `/signals {name}` a row in README.md's list of commands"
+    assert found[0][1]
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_documents_tell_what_it_reads_and_grants_with_an_example(name: str) -> None:
-    about, patience = (row for row in rows("docs/sources.md") if row[0] == f"`{name}`")
+    found = [row for row in rows("docs/sources.md") if row[0] == f"`{name}`"]
+    assert len(found) == 2, f"give `{name}` a row in each of the two tables of docs/sources.md"
+    about, patience = found
     assert all(about)
     assert all(patience)
     (example,) = re.findall(rf"`/signals {name}( [^`]+)`", about[2])
@@ -90,11 +93,12 @@ def test_the_documents_tell_of_no_other() -> None:
 def test_its_own_tests_read_recorded_answers_or_change_every_part_of_one(name: str) -> None:
     """Recorded ones lie in ../shared; ``mutated`` takes an answer of the upstream's own shape and breaks it."""
     path = Path(__file__).with_name(f"test_{name}.py")
+    assert path.exists(), f"write {path.name}"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     called = {
         node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    assert called & {"recorded", "mutated"}
+    assert called & {"recorded", "mutated"}, f"read recorded answers or mutate one in {path.name}"
 
 
 @pytest.mark.parametrize("name", SPECS)
