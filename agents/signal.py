@@ -119,6 +119,7 @@ class LeftOut(Frozen):
     title: str
     """At most 100 characters."""
     url: str
+    discussion_url: str | None = None
     nsfw: bool = False
     """Whether it, or what it tells the same story as, is not safe for work."""
     reason: Reason

@@ -71,11 +71,14 @@ class Answer:
         A link leads to a signal if it is the same page as its own, its discussion, or another place of its story.
         """
         page = identity(link)
+
+        def found_at(*urls: str | None) -> bool:
+            return any(identity(url) == page for url in urls if url)
+
         for place, signal in enumerate(self.signals):
-            pages = (signal.url, signal.discussion_url, *(also.url for also in signal.also_in))
-            if any(identity(url) == page for url in pages if url):
+            if found_at(signal.url, signal.discussion_url, *(also.url for also in signal.also_in)):
                 return place
-        return next((left for left in self.left_out if identity(left.url) == page), None)
+        return next((left for left in self.left_out if found_at(left.url, left.discussion_url)), None)
 
 
 def answer_id(

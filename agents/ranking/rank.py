@@ -9,7 +9,7 @@ from itertools import islice
 
 from agents.events import Filters
 from agents.ranking.diversity import first
-from agents.ranking.duplicates import combine, stories
+from agents.ranking.duplicates import MAX_ALSO_IN, combine, stories
 from agents.ranking.filters import Phrases
 from agents.ranking.pauses import no_full_collections
 from agents.ranking.query import Query, parse
@@ -22,6 +22,8 @@ INLINE_MAX = 60
 BATCH_SIZE = 500
 """Signals that one hop to a thread reads: some 10 ms of work for 0.1 ms of hop, and where a cancelled one stops."""
 MOST_LEFT_OUT = 150
+MOST_UNNAMED = 30
+"""Of those, how many tell a story that is shown, and are not named with it."""
 _TOLD_TITLE = 100
 _NEAREST = {reason: place for place, reason in enumerate((Reason.UNASKED, Reason.MUTED, Reason.OLDER, Reason.NSFW))}
 
@@ -91,6 +93,11 @@ class _Story:
     def of(cls, members: list[Assessed]) -> "_Story":
         sources = frozenset(member.reading.signal.source for member in members)
         return cls(corroborated(members[0], len(sources)), members, sources)
+
+    @property
+    def nsfw(self) -> bool:
+        """Whether one of its members is not safe for work."""
+        return any(member.reading.signal.nsfw for member in self.members)
 
     def signal(self) -> Signal:
         """One copy per story shown: copies cost more than the arithmetic."""
@@ -211,6 +218,7 @@ def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Sig
     shown = _honest_mix(good, best)
     why = _WhyCut(frozenset(best), max(best, default=0))
     cut = [(good[place], why.of(place)) for place in sorted(set(range(len(good))).difference(shown))]
+    not_shown = [*cut, *((story, Reason.WEAK) for story in weak)]
     counts = Counter(reason for _, reason in before)
     return Ranked(
         signals=tuple([good[place].signal() for place in shown]),
@@ -224,7 +232,7 @@ def _conclude(readings: Sequence[Reading], aim: _Aim, before: Sequence[tuple[Sig
             weak=len(weak),
             cut=len(cut),
         ),
-        left_out=tuple(islice(_left_out([*cut, *((story, Reason.WEAK) for story in weak)], before), MOST_LEFT_OUT)),
+        left_out=tuple(islice(_left_out([good[place] for place in shown], not_shown, before), MOST_LEFT_OUT)),
     )
 
 
@@ -233,16 +241,36 @@ def _lead(story: _Story) -> Signal:
 
 
 def _left_out(
-    not_shown: Iterable[tuple[_Story, Reason]], before: Sequence[tuple[Signal, Reason]]
+    shown: Iterable[_Story],
+    not_shown: Iterable[tuple[_Story, Reason]],
+    before: Sequence[tuple[Signal, Reason]],
 ) -> Iterator[LeftOut]:
     """What became of everything that is not shown, nor named as another place of what is shown."""
+    unnamed = (
+        (story, member)
+        for story in shown
+        for number, member in enumerate(story.members[1:])
+        if not _is_named(story, number, member.reading)
+    )
+    for story, member in islice(unnamed, MOST_UNNAMED):
+        yield _merged(story, member)
     for story, reason in not_shown:
-        nsfw = any(member.reading.signal.nsfw for member in story.members)
-        yield _account(_lead(story), reason, scored=story.lead, nsfw=nsfw)
+        yield _account(_lead(story), reason, scored=story.lead, nsfw=story.nsfw)
         for member in story.members[1:]:
-            yield _account(member.reading.signal, Reason.MERGED, detail=_lead(story).title, scored=member, nsfw=nsfw)
+            yield _merged(story, member)
     for signal, reason in sorted(before, key=lambda one: (_NEAREST[one[1]], best_first(one[0], 0.0))):
         yield _account(signal, reason, nsfw=signal.nsfw)
+
+
+def _is_named(story: _Story, number: int, reading: Reading) -> bool:
+    """Whether the page of that one of a story's other members can be found in what is shown of it."""
+    if reading.page == story.lead.reading.page:
+        return True
+    return number < MAX_ALSO_IN and reading.signal.discussion_url is None
+
+
+def _merged(story: _Story, member: Assessed) -> LeftOut:
+    return _account(member.reading.signal, Reason.MERGED, detail=_lead(story).title, scored=member, nsfw=story.nsfw)
 
 
 def _account(
@@ -252,6 +280,7 @@ def _account(
         source=signal.source,
         title=signal.title[:_TOLD_TITLE],
         url=signal.url,
+        discussion_url=signal.discussion_url,
         nsfw=nsfw,
         reason=reason,
         detail=detail[:_TOLD_TITLE],

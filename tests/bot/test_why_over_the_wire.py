@@ -57,6 +57,20 @@ async def test_what_is_not_in_the_answer_is_explained_by_what_left_it_out(
     assert "made of:" in words
 
 
+async def test_the_discussion_of_what_is_not_in_the_answer_is_a_link_to_it_too(
+    scene: Scene, sources: dict[str, FakeSource]
+) -> None:
+    sources["reddit"].outcome = Scan(
+        tuple(
+            one.model_copy(update={"discussion_url": f"https://talk.example/{number}"})
+            for number, one in enumerate(found(9).signals)
+        )
+    )
+    answer = await scene.answer("/signals reddit limit:5")
+    cut = next(n for n in range(9) if f"/reddit/{n})" not in str(answer.embeds))
+    assert "5 others come first" in await private_words(await scene.type(f"/why link:https://talk.example/{cut}/"))
+
+
 async def test_what_gave_way_to_others_is_told_so(scene: Scene, sources: dict[str, FakeSource]) -> None:
     others = found(12).signals[:6]
     loud = tuple(signal.model_copy(update={"author": "loud"}) for signal in found(12).signals[6:])

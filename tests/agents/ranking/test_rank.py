@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.events import Filters
-from agents.ranking.rank import BATCH_SIZE, INLINE_MAX, Dropped, Ranked, batch, rank, rank_off_loop
+from agents.ranking.rank import BATCH_SIZE, INLINE_MAX, MOST_UNNAMED, Dropped, Ranked, batch, rank, rank_off_loop
 from agents.signal import Reason, Signal
 from tests.agents.ranking.signals import DAY, LISTS, NOW, QUERIES, signal
 
@@ -107,6 +107,26 @@ def test_what_gave_way_to_others_says_to_whom() -> None:
         ("headline12", Reason.CUT),
     ]
     assert ranked.dropped.cut == 4
+
+
+def test_what_tells_a_story_that_is_shown_is_accounted_for_unless_it_is_named_there() -> None:
+    title = "one story of some more words"
+    talk = "https://talk.example/3"
+    told = [
+        signal(1, title=title, age=timedelta(0)),
+        signal(2, title=title, source="news", url="https://news.example/named"),
+        signal(3, title=title, source="hackernews", url="https://unnamed.example/", discussion_url=talk),
+    ]
+    ranked = rank(told, query=None, timeframe=DAY, now=NOW)
+    assert {place.url for place in ranked.signals[0].also_in} == {"https://news.example/named", talk}
+    assert [(left.url, left.discussion_url, left.reason, left.detail) for left in ranked.left_out] == [
+        ("https://unnamed.example/", talk, Reason.MERGED, title)
+    ]
+    flood = [signal(n, title=title, url=f"https://f{n}.example/") for n in range(500)]
+    ranked = rank([*flood, signal(999)], query=None, timeframe=DAY, now=NOW, limit=1)
+    reasons = [left.reason for left in ranked.left_out]
+    assert reasons.count(Reason.MERGED) == MOST_UNNAMED
+    assert reasons[-1] is Reason.CUT
 
 
 def test_what_tells_an_unsafe_story_is_unsafe_itself() -> None:
