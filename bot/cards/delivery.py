@@ -22,17 +22,18 @@ _BLOCKED = {200000, 200001, 240000}
 """Discord's codes for what a server's AutoMod, or Discord's own filter, stopped."""
 TOO_LATE = "Discord could not be reached, or wanted me to wait, for a day. The next digest has what this one had."
 NO_HISTORY = (
-    "Discord did not say whether it took this message, and I could not look. Look for it in the channel, and give me "
-    "Read Message History there: then I can look myself next time."
+    "Discord did not say whether it took this message, and I could not look. If it is not in the channel, /digest "
+    "run posts it. Give me Read Message History there: then I can look myself next time."
 )
 NO_POST = (
-    "Discord did not say whether it took this post, and I found none. Look for it in the forum. "
-    "Posting it again by myself could show it twice; /digest run does."
+    "Discord did not say whether it took this post, and I found none. Posting it again by myself could show it "
+    "twice: if it is not in the forum, /digest run posts it."
 )
 TOO_MUCH = (
-    "Discord did not say whether it took this message, and too much was said in the channel since to find it. "
-    "Look for it there."
+    "Discord did not say whether it took this message, and too much was said in the channel since to find it. If it "
+    "is not there, /digest run posts it."
 )
+_HELD = "If it is there, the next digest may repeat what it shows."
 
 
 def refused(code: int) -> str:
@@ -58,5 +59,5 @@ def suspended(name: str, channel_id: int, problem: str) -> Card:
 
 def held(name: str, channel_id: int, problem: str) -> Card:
     """Nobody knows whether a message was posted; it is not posted again."""
-    text = f"**{quoted(name, 60)}** for <#{channel_id}>: {quoted(problem, 400)}"
+    text = f"**{quoted(name, 60)}** for <#{channel_id}>: {quoted(problem, 400)}\n{_HELD}"
     return Card(Embed("A digest may be missing", text, Colour.PARTLY))

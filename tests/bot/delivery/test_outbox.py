@@ -178,6 +178,8 @@ async def test_without_the_right_to_look_it_is_held_and_admins_are_told(delivery
     async with delivery.running():
         await delivery.clock.until(lambda: all_are(delivery, PartState.HELD))
     assert "Read Message History" in delivery.outbox[FIRST].problem
+    assert "/digest run posts it" in delivery.outbox[FIRST].problem
+    assert "may repeat" in str(delivery.admins.cards[0][1].embed.description)
     assert delivery.admins.titles == ["A digest may be missing"]
     assert not any(method == "GET" for _, method, _ in delivery.discord.asked)
 

@@ -442,6 +442,8 @@ async def test_a_part_of_which_nobody_knows_is_settled_and_not_sent_again_by_its
         assert await life.outbox.claim(NOON + DAY, 10, ()) == ()
         (past,) = await life.outbox.history(GUILD, 10)
         assert (past.state, past.note) == (RunState.HELD, "It is not known whether this was posted.")
+        seen = await life.outbox.seen([past.subscription_id], NOON - DAY)
+        assert seen == {past.subscription_id: ()}, "what it shows is new to the next run, which may be by hand"
         assert await finished(life) == {run.workflow_id: (0, 0, 0, 1)}
 
 
