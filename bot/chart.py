@@ -43,6 +43,8 @@ _MARK = 18
 _RIM = 3
 _OVERSAMPLED = 4
 _MOST_BARS = 32
+_LEAST_PARTED = 4
+"""Pixels; what is less high stands upon what is below it without a line between."""
 _ENDS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
 _MOST_LABELS = 7
 _LONGEST_PERIOD = timedelta(days=62)
@@ -316,7 +318,8 @@ def _bars(figures: _Figures, pen: "ImageDraw", panel: _Panel) -> None:
         for at, count in sorted(counts.items()):
             left = _LEFT + at * width
             top, bottom = panel.y(below[at] + count), panel.y(below[at])
-            pen.rectangle((left + 2, top + 1, left + width - 2, bottom - 1), COLOURS[number])
+            gap = 1 if bottom - top >= _LEAST_PARTED else 0
+            pen.rectangle((left + 2, top + gap, left + width - 2, bottom - gap), COLOURS[number])
             below[at] += count
 
 

@@ -169,6 +169,11 @@ def test_the_most_that_a_digest_finds_is_small_too() -> None:
     assert len(drawn(*signals, since=NOON - timedelta(days=30)).png) < 100_000
 
 
+def test_one_item_of_a_source_is_drawn_upon_a_thousand_of_another() -> None:
+    image = picture(drawn(*(item(number, DAY / 2, "reddit" if number else "news") for number in range(1000))))
+    assert where(image, COLOURS[0], 200, 290)
+
+
 async def test_it_is_drawn_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
     real = charts.chart
