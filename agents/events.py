@@ -16,6 +16,9 @@ from pydantic import Field
 from agents import telemetry
 from agents.signal import Frozen, LeftOut, Signal, Timeframe, UnitInterval, UtcDatetime
 
+LONGEST_QUERY = 200
+"""Characters of what is looked for."""
+
 
 def new_id() -> str:
     """128 random bits in hex: ids of events, requests and workflows."""
@@ -104,7 +107,7 @@ class SignalsRequested(Event):
     request_id: str = Field(default_factory=new_id)
     requester: Requester
     sources: tuple[SourceRequest, ...] = (SourceRequest(name="reddit"),)
-    query: str | None = Field(default=None, max_length=200)
+    query: str | None = Field(default=None, max_length=LONGEST_QUERY)
     timeframe: Timeframe = Timeframe.DAY
     limit: int = Field(default=10, ge=1, le=1000)
     min_score: UnitInterval = 0.0
@@ -162,7 +165,7 @@ class WorkflowStarted(Event):
     """Whether the bot makes digests."""
     sources: tuple[SourceRequest, ...] = Field(default=(), max_length=20)
     """Asked instead of those that a digest has; empty: each its own."""
-    query: str | None = Field(default=None, max_length=200)
+    query: str | None = Field(default=None, max_length=LONGEST_QUERY)
     """Asked instead of the one that a digest has; None: each its own."""
     guild_ids: tuple[str, ...] = Field(default=(), max_length=10_000)
     """Whose digests are made, unless single ones are named; empty: those of all."""

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.errors import InvalidOption, NotConfigured, UnknownSource, UsageError
-from agents.events import Filters, Requester, SignalsRequested, SignalsResponse, SourceRequest, utc_now
+from agents.events import (
+    LONGEST_QUERY,
+    Filters,
+    Requester,
+    SignalsRequested,
+    SignalsResponse,
+    SourceRequest,
+    utc_now,
+)
 from agents.signal import Timeframe
 from agents.source import SourceSpec
 from bot.admission import Admission, Refusal
 from bot.answer import Question
 from bot.delivery.answers import AnswerDelivery
 from bot.delivery.places import Place
-from bot.guild_settings import DEFAULTS, GuildSettings, Operator
+from bot.guild_settings import DEFAULTS, MOST_SIGNALS, GuildSettings, Operator
 
 ALL = "all"
-MOST_SIGNALS = 25
-LONGEST_QUERY = 200
 
 Acknowledge = Callable[[Question, bool], Awaitable[Place]]
 """Tell the person that the question was heard and say where its answer goes; True: only they shall see it."""
@@ -101,10 +107,10 @@ class Asking:
         ``SwitchedOff``.
         """
         typed = dict(given)
-        query = _text("query", typed.pop("query", None), LONGEST_QUERY)
+        query = typed_text("query", typed.pop("query", None), LONGEST_QUERY)
         timeframe = _timeframe(typed.pop("timeframe", None), settings.timeframe)
         limit = _limit(typed.pop("limit", None), settings.limit)
-        options = {name: text for name, value in typed.items() if (text := _text(name, value, 2000)) is not None}
+        options = {name: text for name, value in typed.items() if (text := typed_text(name, value, 2000)) is not None}
         sources = self._sources(source, options, settings)
         return Question(sources=sources, query=query, timeframe=timeframe, limit=limit)
 
@@ -247,7 +253,8 @@ def _usual_options(source: str, settings: GuildSettings) -> dict[str, str]:
     return {}
 
 
-def _text(name: str, value: object, longest: int) -> str | None:
+def typed_text(name: str, value: object, longest: int) -> str | None:
+    """An option's text in one line; None where nothing is left of it. Raises ``InvalidOption``."""
     if value is None:
         return None
     if not isinstance(value, str):

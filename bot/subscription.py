@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from agents.events import SourceRequest
+from agents.events import LONGEST_QUERY, SourceRequest
 from agents.signal import UnitInterval
 from bot import cron
 from bot.guild_settings import MOST_SIGNALS, time_zones
@@ -105,7 +105,7 @@ class Plan(_Value):
     """A text or announcement channel, a thread, or a forum (which gets a post per digest)."""
     sources: tuple[SourceRequest, ...] = Field(default=(), max_length=10)
     """Empty: those that the server has on at the time."""
-    query: str | None = Field(default=None, max_length=200)
+    query: str | None = Field(default=None, max_length=LONGEST_QUERY)
     schedule: Schedule = Schedule()
     limit: int = Field(default=10, ge=1, le=MOST_SIGNALS)
     min_score: UnitInterval | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents.errors import InvalidOption, NotConfigured
-from agents.events import SourceRequest
+from agents.events import LONGEST_QUERY, SourceRequest
 from agents.source import SourceSpec
 from bot.subscription import Every, Plan, Schedule, changed
 
@@ -37,7 +37,7 @@ _OPTION = re.compile(r"\s+(?=[a-z_-]+=)")
 _SPELLINGS = {"hourly": "hour", "daily": "day", "weekdays": "weekday", "workdays": "weekday", "weekends": "weekend"}
 _LIMITS = {
     "name": "a name has 1 to 60 characters",
-    "query": "a query has at most 200 characters",
+    "query": f"a query has at most {LONGEST_QUERY} characters",
     "sources": "a digest asks at most 10 sources",
     "limit": "limit is a whole number from 1 to 25",
     "min_score": "min_score is a number from 0 to 1, such as 0.4",

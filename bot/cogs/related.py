@@ -9,8 +9,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
+from agents.events import LONGEST_QUERY
 from bot.answer import Question
-from bot.asking import ALL, LONGEST_QUERY, Asking
+from bot.asking import ALL, Asking
 from bot.cards import notices
 from bot.cogs.signals import everywhere, origin_of
 from bot.delivery.places import Place, acknowledge

@@ -13,14 +13,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
+from agents.events import LONGEST_QUERY
 from agents.signal import Timeframe
 from agents.source import Option
 from bot.answer import Question
-from bot.asking import ALL, LONGEST_QUERY, MOST_SIGNALS, Asking, Origin
+from bot.asking import ALL, Asking, Origin
 from bot.cards.progress import pending_card
 from bot.delivery.places import EDIT_TIMEOUT_S, MessagePlace, Place, acknowledge, as_discord
 from bot.failures import Asker, answer_failure
-from bot.guild_settings import GuildSettings
+from bot.guild_settings import MOST_SIGNALS, GuildSettings
 
 Ctx = commands.Context[Any]
 _TEXT, _WHOLE = discord.AppCommandOptionType.string, discord.AppCommandOptionType.integer

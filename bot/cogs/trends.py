@@ -10,11 +10,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from agents import telemetry
-from agents.events import SignalsResponse
+from agents.events import LONGEST_QUERY, SignalsResponse
 from agents.signal import Signal, Timeframe
 from bot import chart
 from bot.answer import Question
-from bot.asking import ALL, LONGEST_QUERY, Asking
+from bot.asking import ALL, Asking
 from bot.cards.trends import MOST_WORDS, Word, trends_card
 from bot.cogs.files import show_file
 from bot.cogs.signals import everywhere, origin_of

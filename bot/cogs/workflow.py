@@ -5,8 +5,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from agents.errors import InvalidOption
-from agents.events import WorkflowStarted
+from agents.events import LONGEST_QUERY, WorkflowStarted
+from bot.asking import typed_text
 from bot.cards import runs
 from bot.cogs import digest_suggestions as suggestions
 from bot.cogs.admins import Admins, for_admins
@@ -16,8 +16,6 @@ from bot.delivery.places import Place
 from bot.store.outbox import Outbox
 from bot.subscribing import Subscribing
 from bot.subscription import LONGEST_NAME
-
-LONGEST_QUERY = 200
 
 
 @for_admins
@@ -54,12 +52,9 @@ class WorkflowCog(commands.GroupCog, name="workflow", description="All digests o
         """Says how far it is, and what became of it."""
 
         async def answer(admin: Admin, place: Place) -> None:
-            words = " ".join((query or "").split())
-            if len(words) > LONGEST_QUERY:
-                raise InvalidOption("query", f"query takes at most {LONGEST_QUERY} characters.")
             event = WorkflowStarted(
                 sources=self._subscribing.sources(admin, sources),
-                query=words or None,
+                query=typed_text("query", query, LONGEST_QUERY),
                 guild_ids=(str(admin.guild.id),),
             )
             self._starting.admit(admin)

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.errors import InvalidOption, UnknownSource
-from agents.events import SourceRequest, WorkflowStarted
+from agents.events import LONGEST_QUERY, SourceRequest, WorkflowStarted
 from agents.source import SourceSpec
 from agents.text import plain
 from bot.ingress import strict_json
 
 _MOST_PROBLEMS = 20
 _LONGEST_POINTER = 200
-_LONGEST_QUERY = 200
 _MOST_IDS = 1000
 _IN_WORDS = {"extra_forbidden": "There is no such field", "model_type": "Input should be an object"}
 """Instead of pydantic's words."""
@@ -48,7 +47,7 @@ class PostedWorkflow(_Posted):
         default_factory=list, max_length=10, description="Asked instead of the digests' own; empty: the usual ones"
     )
     query: str | None = Field(
-        None, max_length=_LONGEST_QUERY, description="Asked instead of the digests' own; null: as usual"
+        None, max_length=LONGEST_QUERY, description="Asked instead of the digests' own; null: as usual"
     )
     guild_ids: list[Snowflake] = Field(
         default_factory=list, max_length=_MOST_IDS, description="Only these servers; empty: all"
@@ -94,7 +93,7 @@ def read(body: bytes, sources: Mapping[str, SourceSpec]) -> WorkflowStarted:
         auto_discovery=data.auto_discovery,
         digests=data.digests,
         sources=tuple(_source(number, asked, sources) for number, asked in enumerate(data.sources)),
-        query=plain(data.query, _LONGEST_QUERY),
+        query=plain(data.query, LONGEST_QUERY),
         guild_ids=tuple(data.guild_ids),
         subscription_ids=tuple(data.subscription_ids),
     )
