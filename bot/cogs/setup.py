@@ -133,6 +133,8 @@ class SetupForm:
             if self._making.get(message_id):
                 return
             chosen = self._read(admin, control)
+            if chosen.channel_id is None:
+                raise InvalidOption("channel", "Choose a channel first.")
             self._starting.admit(admin)
             self._making.put(message_id, True)
             try:

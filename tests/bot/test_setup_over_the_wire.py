@@ -125,6 +125,14 @@ async def test_two_presses_make_one_digest(town: Town) -> None:
     assert len(await town.subscriptions()) == 1
 
 
+async def test_nothing_is_made_without_a_channel_although_the_button_is_pressed(town: Town) -> None:
+    card = await town.message("/setup")
+    pressed = await town.local.click(town.admin, card, control(card, "Make it"), forge=True)
+    said = await pressed.wait_message(WAIT_S, lambda message: message is not card and not message.loading)
+    assert "Choose a channel first." in plain(said)
+    assert await town.subscriptions() == ()
+
+
 async def test_members_may_not(town: Town) -> None:
     exchange = await town.local.send_command(town.ada, town.scene.channel, "setup")
     assert "Only for admins" in plain(await town.ended(exchange))
