@@ -40,7 +40,8 @@ _LEFT, _RIGHT = 84, 976
 _LEGEND_TOP, _LEGEND_ROW = 14, 36
 _TEXT_SIZE = 24
 _MARK = 18
-_RIM = 3
+_MARKS = ((60, _MARK), (200, 12), (10**9, 8))
+"""How large marks are drawn for up to so many items."""
 _OVERSAMPLED = 4
 _MOST_BARS = 32
 _LEAST_PARTED = 4
@@ -232,7 +233,7 @@ def _png(figures: _Figures) -> bytes:
     picture = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(_TEXT_SIZE)
-    stamps = list(map(_Stamp.of, figures.numbers))
+    stamps = [_Stamp.of(number, _MARK) for number in figures.numbers]
     below = _legend(figures, stamps, picture, pen, font)
     most = max(figures.totals.values(), default=1)
     items = _Panel(below + 40, 300, _round_up(most))
@@ -241,7 +242,7 @@ def _png(figures: _Figures) -> bytes:
     _axis(pen, font, scores, "score", [0, 0.5, 1])
     _times(figures, pen, font, (items, scores))
     _bars(figures, pen, items)
-    _points(figures, stamps, picture, scores)
+    _points(figures, picture, scores)
     out = io.BytesIO()
     # The median cut and a second look for the best compression would take five times as long for 2 kB.
     picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "PNG")
@@ -323,9 +324,12 @@ def _bars(figures: _Figures, pen: "ImageDraw", panel: _Panel) -> None:
             below[at] += count
 
 
-def _points(figures: _Figures, stamps: Sequence["_Stamp"], picture: "PillowImage.Image", panel: _Panel) -> None:
-    """Each item by its score."""
-    for stamp, found in zip(stamps, figures.items.values(), strict=True):
+def _points(figures: _Figures, picture: "PillowImage.Image", panel: _Panel) -> None:
+    """Each item by its score, the smaller the more there are; what few sources tell is not covered by the others."""
+    mark = next(size for most, size in _MARKS if len(figures.signals) <= most)
+    shown = [*zip(figures.numbers, figures.items.items(), strict=True)]
+    for number, (_, found) in sorted(shown, key=lambda one: -len(one[1][1])):
+        stamp = _Stamp.of(number, mark)
         for moment, score in found:
             stamp.press(picture, _x(figures, moment), panel.y(score))
 
@@ -339,12 +343,13 @@ class _Stamp:
     rim: "PillowImage.Image"
 
     @classmethod
-    def of(cls, number: int) -> "_Stamp":
+    def of(cls, number: int, mark: int) -> "_Stamp":
         from PIL import Image, ImageDraw
 
-        size = (_MARK + 2 * _RIM) * _OVERSAMPLED
+        rim = mark // 6
+        size = (mark + 2 * rim) * _OVERSAMPLED
         drawn = []
-        for inset in (_RIM * _OVERSAMPLED, 0):
+        for inset in (rim * _OVERSAMPLED, 0):
             mask = Image.new("L", (size, size))
             _shape(ImageDraw.Draw(mask), number, size, inset)
             drawn.append(mask.reduce(_OVERSAMPLED))

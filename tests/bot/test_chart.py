@@ -174,6 +174,16 @@ def test_one_item_of_a_source_is_drawn_upon_a_thousand_of_another() -> None:
     assert where(image, COLOURS[0], 200, 290)
 
 
+def test_a_thousand_items_do_not_cover_each_other() -> None:
+    signals = [
+        item(number, timedelta(minutes=97 * number % 10080), f"s{number % 8}", number % 100 / 100)
+        for number in range(1000)
+    ]
+    scores = picture(drawn(*signals, since=NOON - timedelta(days=7))).crop((100, 370, 960, 510))
+    free = dict((colour, count) for count, colour in scores.getcolors() or ())[GROUND]
+    assert free > 0.5 * scores.width * scores.height
+
+
 async def test_it_is_drawn_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
     real = charts.chart
