@@ -180,7 +180,7 @@ def test_a_thousand_items_do_not_cover_each_other() -> None:
         for number in range(1000)
     ]
     scores = picture(drawn(*signals, since=NOON - timedelta(days=7))).crop((100, 370, 960, 510))
-    free = dict((colour, count) for count, colour in scores.getcolors() or ())[GROUND]
+    free = {colour: count for count, colour in scores.getcolors() or ()}[GROUND]
     assert free > 0.5 * scores.width * scores.height
 
 
