@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -19,14 +18,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from standardwebhooks import Webhook
 
 from agents.events import WorkflowFinished, utc_now
+from bot.demo_bot import free_port
+from bot.demo_workflow import signed
 from bot.store.database import Database
 from bot.store.sql_subscriptions import SqlSubscriptions
 from bot.subscription import MOST_SUBSCRIPTIONS, Plan
@@ -154,13 +154,7 @@ class Town:
     async def post_event(self, webhook_id: str, **data: Any) -> str | None:
         """Start a workflow; its id, or None when nobody answered. Doing it twice is the same as once."""
         body = json.dumps({"type": "workflow:started", "data": data})
-        now = datetime.now(UTC)
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self._secret).sign(webhook_id, now, body),
-        }
+        headers = signed(self._secret, webhook_id, body)
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
@@ -250,13 +244,6 @@ async def _ended(made: Town) -> None:
     if made.process is not None and made.process.returncode is None:
         made.process.kill()
         await made.process.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def share(good: int, of: int) -> float:

@@ -6,7 +6,6 @@ Linux only: the processor time of another process is read from its clock.
 import asyncio
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.figure import Ratios
+from bot.demo_bot import end_process
 from sandbox.upstreams import SampleUpstreams
 
 GUILDS = 8
@@ -237,10 +237,4 @@ async def _process(
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end_process(process, STOP_TIMEOUT_S)

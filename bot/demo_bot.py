@@ -88,15 +88,8 @@ class BotProcess:
     async def _stop(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if self._process is not None:
+            await end_process(self._process, STOP_TIMEOUT_S)
 
     def last_lines(self, count: int = 15) -> str:
         """The end of its log."""
@@ -106,6 +99,18 @@ class BotProcess:
 def traces_to(url: str) -> dict[str, str]:
     """The variables that make the bot send its spans there, soon after they end."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": str(SPANS_EVERY_MS)}
+
+
+async def end_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:
+    """Ask it to end, and kill it where it does not within that time; one that has ended already is left alone."""
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), timeout_s)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def free_port() -> int:

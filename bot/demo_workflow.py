@@ -13,6 +13,17 @@ from bot.demo_bot import free_port
 TIMEOUT_S = 15.0
 
 
+def signed(secret: str, webhook_id: str, body: str) -> dict[str, str]:
+    """The headers of an event that is sent now, by a holder of ``secret``, as Standard Webhooks has them."""
+    now = datetime.now(UTC)
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(webhook_id, now, body),
+    }
+
+
 class WorkflowSender:
     """Shares a secret of its own with one bot, which is told by ``environment`` where to listen for it."""
 
@@ -27,13 +38,7 @@ class WorkflowSender:
     async def send(self) -> str:
         """Start a workflow for all servers, and say what the bot made of it."""
         body = json.dumps({"type": "workflow:started", "data": {}})
-        webhook_id, now = f"demo_{secrets.token_hex(8)}", datetime.now(UTC)
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self._secret).sign(webhook_id, now, body),
-        }
+        headers = signed(self._secret, f"demo_{secrets.token_hex(8)}", body)
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,

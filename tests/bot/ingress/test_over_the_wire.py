@@ -14,6 +14,7 @@ import pytest
 from agents.events import WorkflowStarted, utc_now
 from bot.__main__ import main
 from bot.app import run
+from bot.demo_bot import free_port
 from bot.ingress.server import CannotListen
 from bot.settings import Settings
 from bot.store.database import Database
@@ -27,12 +28,6 @@ from tests.bot.ingress.port import SECRET, Port, Reply, event
 from tests.bot.scene import until
 
 MakeSettings = Callable[..., Settings]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        number: int = taken.getsockname()[1]
-        return number
 
 
 class Running(Port):
