@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 EXCERPT_CHARS = 300
 _HEADLINE_WORDS = 4
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Thai, Japanese and Chinese."""
 
 
 def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> list[T]:
@@ -58,10 +60,16 @@ def search_text(query: str | None) -> str:
 
 
 def has_words(query: str | None, *texts: str | None) -> bool:
-    """Whether each word of the query begins a word of the texts: for upstreams that cannot search themselves."""
+    """Whether each word of the query begins a word of the texts: for upstreams that cannot search themselves.
+
+    Of words that are not spaced apart nobody knows where they begin: they are anywhere.
+    """
     wanted = re.findall(r"\w+", (query or "").casefold())
-    words = set(re.findall(r"\w+", " ".join(text for text in texts if text).casefold())) if wanted else set()
-    return all(any(word.startswith(term) for word in words) for term in wanted)
+    text = " ".join(text for text in texts if text).casefold() if wanted else ""
+    words = set(re.findall(r"\w+", text))
+    return all(
+        term in text if _UNSPACED.match(term) else any(word.startswith(term) for word in words) for term in wanted
+    )
 
 
 async def take_turns(done: int) -> None:
