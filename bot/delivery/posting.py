@@ -44,6 +44,8 @@ LATE_ARRIVAL_S = 20.0
 """What was sent may be posted so long after its connection broke; before, absence proves nothing."""
 TROUBLE = 8
 """So many attempts in a row without an answer mean that Discord is away."""
+WORTH_TELLING_S = 60.0
+"""Whoever runs the bot may wonder about pauses of that length."""
 _LONGEST_REPEAT_S = 15.0
 _LONGEST_TROUBLE_S = 60.0
 _GONE = {10003, 10004}
@@ -270,12 +272,16 @@ class Posting:
                 self.token_refused.set()
             case NotSent(retry_after_s=float() as seconds, everywhere=True):
                 self._pacer.pause(seconds)
+                if seconds >= WORTH_TELLING_S:
+                    _log.warning("Discord limits all requests; digests wait", for_s=seconds)
             case NotSent(retry_after_s=float() as seconds):
                 rest_s = seconds
             case Sent(rest_s=seconds):
                 rest_s = seconds
         if rest_s and channel_id is not None:
             self._parked[channel_id] = self._clock.monotonic() + rest_s
+            if rest_s >= WORTH_TELLING_S:
+                _log.warning("Discord wants a channel left alone", channel_id=channel_id, for_s=rest_s)
 
 
 def _body(part: Part) -> Mapping[str, Any]:

@@ -259,6 +259,21 @@ async def test_the_limit_over_all_routes_stops_everything_for_as_long_as_it_says
     assert 29 < gap < 31
 
 
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [("shared", "Discord wants a channel left alone"), ("global", "Discord limits all requests; digests wait")],
+)
+@pytest.mark.parametrize("seconds", [5, 3600])
+async def test_a_long_limit_is_logged_and_a_short_one_is_not(
+    delivery: Delivery, caplog: pytest.LogCaptureFixture, scope: str, words: str, seconds: int
+) -> None:
+    delivery.put(part())
+    delivery.discord.script = [limited(seconds, scope)]
+    async with delivery.running():
+        await delivery.clock.passes(1)
+    assert (words in caplog.text) is (seconds == 3600)
+
+
 async def test_an_empty_bucket_is_not_asked_again_before_it_is_full(delivery: Delivery) -> None:
     empty = answers(reply(200, {"id": "9"}, X_RateLimit_Remaining="0", X_RateLimit_Reset_After="4.5"), after=True)
     delivery.put(part(1), part(2))
