@@ -220,6 +220,7 @@ class Outbox(Protocol):
 
         Those exactly of ``subscription_ids`` if there are any, else those of ``guild_ids``, else all; within the
         workflow's ``guild_id`` always. Subscriptions that are suspended count as active only when named.
+        The schedule makes no run where an earlier one of its own is still asking: after an outage, one is enough.
         With ``digests`` false there are none, and the workflow is finished.
         """
         ...

@@ -136,7 +136,8 @@ async def begin(
         event = load_event(row.event)
         its_runs = 0
         for wanted in _concerned(event, row.guild_id) if event.digests else []:
-            its_runs += (await connection.execute(_insert_runs(row.number, wanted, now))).rowcount
+            concerned = wanted & ~_still_to_be_made() if row.origin == Origin.SCHEDULE.value else wanted
+            its_runs += (await connection.execute(_insert_runs(row.number, concerned, now))).rowcount
         begun.append(row.number)
         runs += its_runs
         if its_runs:
@@ -161,6 +162,13 @@ def _concerned(event: WorkflowStarted, guild_id: int | None) -> list[ColumnEleme
         guild_ids = sorted({int(one) for one in event.guild_ids if one.isdecimal() and len(one) < 20})
         return [active & SUBSCRIPTIONS.c.guild_id.in_(some) for some in in_pieces(guild_ids)]
     return [active]
+
+
+def _still_to_be_made() -> ColumnElement[bool]:
+    """Subscriptions for which an earlier run of the schedule asks yet: it finds all that another one would."""
+    asking = select(RUNS.c.subscription_id).join(WORKFLOWS, WORKFLOWS.c.number == RUNS.c.workflow)
+    scheduled = WORKFLOWS.c.origin == Origin.SCHEDULE.value
+    return SUBSCRIPTIONS.c.id.in_(asking.where(RUNS.c.state == RunState.ASKING.value, scheduled))
 
 
 def _insert_runs(workflow: int, wanted: ColumnElement[bool], now: datetime) -> Any:

@@ -294,6 +294,28 @@ async def test_a_run_with_nothing_new_is_empty_and_one_that_cannot_be_made_fails
         assert await finished(life) == {empty.workflow_id: (0, 1, 1, 0)}
 
 
+async def test_the_schedule_starts_no_run_where_one_of_its_own_has_still_to_be_made(start: Start) -> None:
+    async with start() as life:
+        one, other = await life.add("One"), await life.add("Other")
+
+        async def runs_of(origin: Origin) -> int:
+            event = WorkflowStarted(subscription_ids=(one.id, other.id))
+            await life.outbox.accept(event, origin)
+            return await life.outbox.begin(event.workflow_id)
+
+        assert [await runs_of(Origin.COMMAND), await runs_of(Origin.SCHEDULE)] == [2, 2], (
+            "another may ask another way"
+        )
+        mine, its = await life.outbox.asking(10)
+        await life.outbox.write([rendered(mine), Rendered(its.id, (), 0, 0)])
+        assert await runs_of(Origin.SCHEDULE) == 0
+        (its,) = await life.outbox.asking(10)
+        await life.outbox.write([rendered(its)])
+        assert await runs_of(Origin.SCHEDULE) == 1, "of one the messages are written, of the other nothing yet"
+        assert await runs_of(Origin.SCHEDULE) == 0
+        assert await runs_of(Origin.WEBHOOK) == 2
+
+
 async def test_what_a_run_left_over_is_kept_until_a_later_one_says_otherwise(start: Start) -> None:
     async with start() as life:
         one, other, paused = [await life.add(name) for name in ("One", "Other", "Paused")]
