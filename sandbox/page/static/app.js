@@ -29,6 +29,7 @@ view.tell = tell;
 let isConnected = true;
 let context = null;
 let composer = null;
+let aheadShown_s = 0;
 const forms = new Map();
 const mine = new Set();
 
@@ -74,6 +75,8 @@ state.on("message", ({ message }) => {
 state.on("gone", ({ id }) => log.remove(id));
 state.on("inspector", () => inspector.draw());
 state.on("controls", () => {
+  if (state.controls.ahead_s !== aheadShown_s) log.tick();
+  aheadShown_s = state.controls.ahead_s;
   faults.draw();
   drawSamples();
   drawStatus();
@@ -176,7 +179,7 @@ function renewContext() {
     onAutocomplete,
     onComponent,
     onModalSubmit,
-    onSay: (text) => ask("say", { channel_id: view.channelId, text }),
+    onSay,
     onOpenChannel: openChannel,
     onDismiss: dismiss,
     onApps: (message, button, pointer) => apps.open(commandsOnMessages(context), message, button, pointer),
@@ -215,9 +218,16 @@ async function act(what, fields = {}) {
   }
 }
 
+/** Who sends something is taken to it, as in Discord, wherever they were reading. */
+async function onSay(text) {
+  await ask("say", { channel_id: view.channelId, text });
+  log.toNewest();
+}
+
 async function onCommand(command, options) {
   const channelId = view.channelId;
   const sent = await ask("command", { channel_id: channelId, command_id: command.id, options: await uploaded(options) });
+  log.toNewest();
   awaitAnswer(sent.exchange_id, channelId, { user: context.me, name: pathOf(command, options), command_type: command.type });
 }
 

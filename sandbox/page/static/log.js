@@ -10,7 +10,7 @@ const GROUPED_MS = 7 * 60_000;
 const TICK_MS = 15_000;
 const QUIET_MS = 1500;
 
-/** Gives `show(messages, context)` for another channel or person, `put(message)`, `remove(id)` and `toNewest()`. */
+/** Gives `show(messages, context)` for another channel or person, `put(message)`, `remove(id)`, `toNewest()` and `tick()`. */
 export function mountLog({ scroll, list, newer }, now) {
   const items = new Map();
   let shown = [];
@@ -34,7 +34,12 @@ export function mountLog({ scroll, list, newer }, now) {
   });
   new ResizeObserver(follow).observe(list);
   new ResizeObserver(follow).observe(scroll);
-  setInterval(() => tickTimestamps(list, now()), TICK_MS);
+  setInterval(tick, TICK_MS);
+
+  /** Bring the times that are shown up to date. */
+  function tick() {
+    tickTimestamps(list, now());
+  }
 
   function follow() {
     if (!stuck) return;
@@ -164,7 +169,7 @@ export function mountLog({ scroll, list, newer }, now) {
     return h("li", { class: "welcome", role: "none" }, h("h2", {}, title), context.mayWrite ? hint : null);
   }
 
-  return { show, put, remove, toNewest };
+  return { show, put, remove, toNewest, tick };
 }
 
 function belongsTo(message, before) {

@@ -264,6 +264,16 @@ async def test_a_setting_that_is_refused_goes_back_to_what_it_was(scene: Scene, 
     await expect(tab.locator("#told")).to_contain_text("lost its connection")
 
 
+async def test_times_that_are_shown_move_with_the_clock_at_once(scene: Scene, tab: Tab) -> None:
+    await tab.goto(scene.page.url)
+    moment = int(scene.discord.clock.time()) - 7_300
+    say(scene, scene.stage.servers[0].first_text_channel(), button(f"<t:{moment}:R>"))
+    await expect(tab.locator(".timestamp")).to_have_text("2 hours ago")
+    await tab.get_by_role("tab", name="Try").click()
+    await tab.get_by_role("button", name="+ 1 h", exact=True).click()
+    await expect(tab.locator(".timestamp")).to_have_text("3 hours ago", timeout=2_000)
+
+
 async def test_times_of_the_day_read_as_in_discord(scene: Scene, tab: Tab) -> None:
     await tab.goto(scene.page.url)
     shown = await tab.evaluate(
@@ -303,6 +313,27 @@ async def test_who_reads_older_messages_is_not_torn_away(scene: Scene, tab: Tab)
     await newer.click()
     await expect(tab.get_by_text("Newest", exact=True)).to_be_in_viewport()
     await expect(newer).to_be_hidden()
+
+
+async def test_who_sends_something_is_taken_to_it(scene: Scene, tab: Tab) -> None:
+    general = scene.stage.servers[0].first_text_channel()
+    scene.discord.commands.replace_all(None, [{"name": "ask", "description": "Ask"}])
+    scene.discord.activity.tell("world.changed", {})
+    for number in range(60):
+        say(scene, general, button(f"Message {number}"))
+    await tab.goto(scene.page.url)
+    await expect(tab.get_by_role("article")).to_have_count(60)
+    for sent, shown in (("hello", "hello"), ("/ask", "did not respond")):
+        await tab.locator("#scroll").hover()
+        await tab.mouse.wheel(0, -2000)
+        await expect(tab.get_by_role("article").last).not_to_be_in_viewport()
+        if sent.startswith("/"):
+            await send_command(tab, sent)
+        else:
+            await tab.locator("#composer").get_by_role("combobox").fill(sent)
+            await tab.keyboard.press("Enter")
+        await expect(tab.get_by_role("article").last).to_contain_text(shown)
+        await expect(tab.get_by_role("article").last).to_be_in_viewport()
 
 
 async def test_a_phones_width_holds_everything(scene: Scene, tab: Tab) -> None:
