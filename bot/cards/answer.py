@@ -37,6 +37,7 @@ _WORDS = {
     SourceStatus.TIMED_OUT: "did not answer in time",
 }
 _NO_SOURCE = "No source could answer just now. Ask again in a minute."
+_NONE_OF_THEM = "No source could answer. What each of them says is below."
 _STATUS_LENGTHS = (200, 90, 30)
 
 
@@ -128,7 +129,7 @@ def _nothing(answer: Answer) -> str:
     if answer.error is not None:
         return quoted(answer.error, 400) or _NO_SOURCE
     if not any(report.status.answered for report in answer.reports):
-        return _NO_SOURCE
+        return _NONE_OF_THEM if answer.reports else _NO_SOURCE
     question = answer.question
     tips = []
     if question.timeframe is not Timeframe.MONTH:

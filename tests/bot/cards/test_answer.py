@@ -154,6 +154,13 @@ def test_an_empty_answer_says_what_to_try() -> None:
     assert "longer" not in answer_embed(samples.answer(0, question=month, reports=empty), 0, {}).description
 
 
+def test_where_no_source_answered_nothing_is_advised_but_what_they_say() -> None:
+    failed = (report("github", SourceStatus.FAILED, "Say whose releases: name a repo."),)
+    embed = answer_embed(samples.answer(0, reports=failed), 0, {})
+    assert embed.description == "No source could answer. What each of them says is below."
+    assert "Say whose releases" in embed.fields[0].value
+
+
 def test_an_answer_that_could_not_be_given_says_why() -> None:
     embed = answer_embed(samples.answer(0, reports=(), error="The queue is full @everyone"), 0, {})
     assert embed.description == "The queue is full @\u200beveryone"
