@@ -11,11 +11,12 @@ from discord.http import Route
 
 from bot.delivery.pacing import BAN_S, Pacer
 from bot.delivery.shut_out import Banned, InteractionRequests, guard_client
+from bot.demo_bot import free_port
 from bot.settings import Settings
 from sandbox.faults import Fault
 from sandbox.server import LocalDiscord
 from tests.bot.delivery.virtual_time import VirtualClock
-from tests.bot.ingress.test_over_the_wire import free_port, running
+from tests.bot.ingress.test_over_the_wire import running
 from tests.bot.scene import until
 
 Ask = Callable[[], Any]
