@@ -1,5 +1,9 @@
-"""Stores behind digests, opened on a database that outlives them, and values to put into them."""
+"""The stores, opened on a database that outlives them, and values to put into them.
 
+Another engine joins every contract by one line in ``ENGINES``.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -7,10 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agents.events import WorkflowStarted
+from bot.answer import Answer
+from bot.guild_settings import GuildSettings
 from bot.store.answers import AnswerStore
 from bot.store.database import Database
 from bot.store.guilds import GuildStore, SqlGuildStore
 from bot.store.outbox import Origin, Outbox, Part, Rendered, Run, SeenItem, nonce_of
+from bot.store.settings_memory import Versioned
 from bot.store.sql_outbox import SqlOutbox
 from bot.store.sql_subscriptions import SqlSubscriptions
 from bot.store.subscriptions import Subscriptions
@@ -36,13 +43,33 @@ class Life:
     """One life of the program on a database that outlives it."""
 
     def __init__(
-        self, database: Database, subscriptions: Subscriptions, outbox: Outbox, guilds: GuildStore, clock: Clock
+        self,
+        database: Database,
+        answers: AnswerStore,
+        guilds: GuildStore,
+        subscriptions: Subscriptions,
+        outbox: Outbox,
+        clock: Clock,
     ) -> None:
         self.database = database
+        self.answers = answers
+        self.guilds = guilds
         self.subscriptions = subscriptions
         self.outbox = outbox
-        self.guilds = guilds
         self.clock = clock
+
+    async def save(
+        self, settings: GuildSettings, *, at: int, by: int = ADA, action: str = "set", guild: int = GUILD
+    ) -> Versioned:
+        """Settings in the place of version ``at``."""
+        return await self.guilds.save(guild, settings, expected_version=at, actor_id=by, action=action)
+
+    async def keep(self, answer: Answer) -> None:
+        """Until it is written."""
+        self.answers.put(answer)
+        async with asyncio.timeout(5):
+            while not self.answers.counts.written:
+                await asyncio.sleep(0.002)
 
     async def add(
         self, name: str = "Morning", *, guild: int = GUILD, due_at: datetime | None = None, **values: Any
@@ -86,7 +113,7 @@ def sqlite(directory: Path, clock: Clock) -> Start:
             SqlSubscriptions(database, now=clock) as subscriptions,
             SqlOutbox(database, now=clock) as outbox,
         ):
-            yield Life(database, subscriptions, outbox, guilds, clock)
+            yield Life(database, answers, guilds, subscriptions, outbox, clock)
 
     return start
 

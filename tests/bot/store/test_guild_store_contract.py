@@ -1,84 +1,15 @@
-"""What every ``GuildStore`` keeps to. Another engine joins by one line in ``ENGINES``."""
+"""What every ``GuildStore`` keeps to, over each of ``ENGINES``."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from bot.answer import Answer
 from bot.guild_settings import DEFAULTS, GuildSettings
-from bot.store.answers import AnswerStore
-from bot.store.database import Database
-from bot.store.guilds import UNDO, Conflict, GuildStore, SettingChange, SqlGuildStore, Undoable, undoing
+from bot.store.guilds import UNDO, Conflict, SettingChange, Undoable, undoing
 from bot.store.settings_memory import Versioned
 from tests.bot import samples
+from tests.bot.store.digest_store import ADA, BEN, DAY, GUILD, OTHER, Clock, Life, Start
 from tests.bot.test_guild_settings import EVERYTHING
-
-GUILD, OTHER, ADA, BEN = 81384788765712384, 110373943822540800, 7, 2**62
-DAY = timedelta(days=1)
-
-
-class Clock:
-    """A calendar whose days the test turns."""
-
-    def __init__(self) -> None:
-        self.now = samples.NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Life:
-    """One life of the program on a database that outlives it."""
-
-    def __init__(self, guilds: GuildStore, answers: AnswerStore) -> None:
-        self.guilds = guilds
-        self.answers = answers
-
-    async def save(
-        self, settings: GuildSettings, *, at: int, by: int = ADA, action: str = "set", guild: int = GUILD
-    ) -> Versioned:
-        return await self.guilds.save(guild, settings, expected_version=at, actor_id=by, action=action)
-
-    async def keep(self, answer: Answer) -> None:
-        self.answers.put(answer)
-        async with asyncio.timeout(5):
-            while not self.answers.counts.written:
-                await asyncio.sleep(0.002)
-
-
-class Start(Protocol):
-    def __call__(self) -> AbstractAsyncContextManager[Life]: ...
-
-
-def sqlite(directory: Path, clock: Clock) -> Start:
-    @asynccontextmanager
-    async def start() -> AsyncIterator[Life]:
-        async with (
-            Database(f"sqlite+aiosqlite:///{directory}/signals.db") as database,
-            AnswerStore(database, pause_s=0.005, now=clock) as answers,
-            SqlGuildStore(database, answers, now=clock) as guilds,
-        ):
-            yield Life(guilds, answers)
-
-    return start
-
-
-ENGINES: dict[str, Callable[[Path, Clock], Start]] = {"sqlite": sqlite}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=ENGINES)
-def start(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Start:
-    return ENGINES[request.param](tmp_path, clock)
 
 
 async def test_a_server_that_never_set_anything_has_the_defaults(start: Start) -> None:

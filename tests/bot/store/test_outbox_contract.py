@@ -4,9 +4,6 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
-
-import pytest
 
 from agents.events import SourceRequest, WorkflowFinished, WorkflowStarted
 from bot.store.outbox import Accepted, Origin, Part, PartState, Rendered, RunState, nonce_of
@@ -14,7 +11,6 @@ from bot.subscription import State
 from tests.bot.store.digest_store import (
     ADA,
     DAY,
-    ENGINES,
     GUILD,
     HOUR,
     MINUTE,
@@ -26,16 +22,6 @@ from tests.bot.store.digest_store import (
     part,
     rendered,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=ENGINES)
-def start(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Start:
-    return ENGINES[request.param](tmp_path, clock)
 
 
 async def finished(life: Life) -> dict[str, tuple[int, int, int, int]]:

@@ -15,7 +15,6 @@ from tests.bot.store.digest_store import (
     ADA,
     BEN,
     DAY,
-    ENGINES,
     GUILD,
     HOUR,
     MINUTE,
@@ -28,16 +27,6 @@ from tests.bot.store.digest_store import (
     plan,
     rendered,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=ENGINES)
-def start(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Start:
-    return ENGINES[request.param](tmp_path, clock)
 
 
 async def paused(life: Life, before: Subscription, by: int = ADA) -> Subscription:
