@@ -88,6 +88,7 @@ state.on("modal", ({ modal }) => {
 
 view.onChange((choices) => {
   if (state.controls === null) return;
+  view.name(state);
   drawAround();
   if ("channelId" in choices || "personId" in choices) {
     drawMessages();

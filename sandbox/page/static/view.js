@@ -8,6 +8,7 @@ export class View {
     const kept = read();
     this.personId = kept.personId ?? null;
     this.channelId = kept.channelId ?? null;
+    this.names = kept.names ?? {};
     this.theme = kept.theme ?? "auto";
     this.panel = kept.panel ?? (matchMedia("(min-width: 1150px)").matches ? "inspector" : "");
     this.tab = kept.tab ?? "inspector";
@@ -24,18 +25,38 @@ export class View {
   change(choices) {
     Object.assign(this, choices);
     this.unread.delete(this.channelId);
-    const { personId, channelId, theme, panel, tab } = this;
-    write({ personId, channelId, theme, panel, tab });
+    this.keep();
     for (const listener of this.listeners) listener(choices);
+  }
+
+  keep() {
+    const { personId, channelId, names, theme, panel, tab } = this;
+    write({ personId, channelId, names, theme, panel, tab });
+  }
+
+  /** Remember what is chosen by its names too: a server that was started anew has other ids for the same. */
+  name(state) {
+    const channel = state.channels.get(this.channelId);
+    const server = state.servers.get(channel?.guild_id);
+    this.names = { person: state.people.get(this.personId)?.username, server: server?.name, channel: channel?.name };
+    this.keep();
   }
 
   /** Choose somebody and somewhere that there is, where what was chosen is gone or hidden. */
   settle(state) {
-    const personId = state.people.has(this.personId) ? this.personId : state.people.keys().next().value;
-    const channel = state.channels.get(this.channelId);
+    const people = [...state.people.values()];
+    const person = state.people.get(this.personId) ?? people.find((one) => one.username === this.names.person) ?? people[0];
+    const personId = person.id;
+    const channel = state.channels.get(this.channelId) ?? this.namesake(state);
     const fits = channel !== undefined && state.sees(personId, channel);
-    const channelId = fits ? this.channelId : firstChannel(state, personId, channel?.guild_id);
+    const channelId = fits ? channel.id : firstChannel(state, personId, channel?.guild_id);
     if (personId !== this.personId || channelId !== this.channelId) this.change({ personId, channelId });
+  }
+
+  namesake(state) {
+    const { server, channel } = this.names;
+    const known = [...state.servers.values()].find((one) => one.name === server);
+    return known?.channels.find((one) => one.name === channel);
   }
 }
 

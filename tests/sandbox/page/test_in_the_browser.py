@@ -14,6 +14,10 @@ from benchmarks.browsing import send_command
 from sandbox import posting
 from sandbox.guilds import Channel
 from sandbox.messages import Message
+from sandbox.page.controls import Bot, BotState, Controls
+from sandbox.page.server import Page
+from sandbox.page.stage import set_up
+from sandbox.server import LocalDiscord
 from sandbox.upstreams import Fault as SourceFault
 from tests.sandbox.clients import Rest, register
 
@@ -81,6 +85,27 @@ async def test_who_lost_the_server_goes_on_where_they_left_off(scene: Scene, tab
     await expect(tab.locator("article.kept")).to_contain_text("One")
     await expect(tab.locator("#connection")).to_be_empty()
     assert "epoch=" in sockets[-1].url
+
+
+async def test_a_server_that_was_started_anew_is_gone_on_with_as_the_same_person_in_the_same_place(
+    scene: Scene, tab: Tab
+) -> None:
+    await tab.goto(scene.page.url)
+    await tab.locator("#people label").filter(has_text="Ada").click()
+    await tab.get_by_role("button", name="Night Shift").click()
+    await tab.get_by_role("button", name="after-dark").click()
+    async with LocalDiscord(identify_interval_s=0) as discord:
+        controls = Controls(discord, {}, Bot(BotState.RUNNING))
+        async with Page(discord, set_up(discord), controls) as again:
+            with_kept = await tab.context.storage_state()
+            (kept,) = with_kept["origins"]
+            await tab.goto(again.url)
+            await tab.evaluate("kept => localStorage.setItem(kept.name, kept.value)", kept["localStorage"][0])
+            await tab.reload()
+            await expect(tab.get_by_role("radio", name="Ada")).to_be_checked()
+            await expect(tab.get_by_role("heading", level=1)).to_have_text("after-dark")
+            await expect(tab.get_by_role("heading", level=2, name="Night Shift")).to_be_visible()
+            await tab.goto("about:blank")
 
 
 async def test_an_edit_keeps_the_keyboards_place(scene: Scene, tab: Tab) -> None:
