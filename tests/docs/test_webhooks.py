@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.ingress.documents import openapi
 from bot.ingress.events import BODY_TIMEOUT_S, DOOR, MOST_BYTES, SIGNED, Events
 from bot.ingress.health import Health
 from bot.ingress.posted import PostedWorkflow
@@ -94,6 +95,12 @@ def test_the_table_has_every_field_with_its_default() -> None:
     assert {name: as_json[default] for name, default in rows} == {
         name: field.get_default(call_default_factory=True, validated_data={}) for name, field in defaults.items()
     }
+
+
+def test_the_table_has_every_answer() -> None:
+    rows = re.findall(r"^\| ([\d, ]+)", section("What is answered"), flags=re.MULTILINE)
+    told = {status for row in rows for status in re.findall(r"\d{3}", row)}
+    assert told == {*openapi()["paths"]["/events"]["post"]["responses"], "405"}
 
 
 def test_the_limits_are_those_of_the_code() -> None:
