@@ -205,7 +205,8 @@ class SqlSubscriptions:
         else:
             if await _has_another(connection, after):
                 return _taken(after.plan)
-            after = replace(after, ran_at=moment(row.ran_at))
+            same = after.due_at == change.before.due_at  # the schedule may have started it, and moved this, meanwhile
+            after = replace(after, ran_at=moment(row.ran_at), due_at=moment(row.due_at) if same else after.due_at)
             await connection.execute(update(SUBSCRIPTIONS).where(own).values(subscription_row(after, row.position)))
             if after.state is not State.ACTIVE:
                 await self._cancel(connection, after.id)

@@ -59,6 +59,7 @@ class Subscriptions(Protocol):
     ) -> Subscription:
         """Change plan and state of one that is still as ``before`` (its version); failures begin anew.
 
+        ``due_at`` as it was ``before`` leaves it to the schedule, which may have moved it meanwhile.
         Raises ``SubscriptionOvertaken`` or ``NameTaken``.
         """
         ...

@@ -45,6 +45,20 @@ async def send(life: Life, count: int = 1) -> list[Part]:
 # Workflows
 
 
+async def test_who_changes_something_else_meanwhile_does_not_have_the_schedule_start_it_again(start: Start) -> None:
+    async with start() as life:
+        before = await life.add(due_at=NOON)
+        await hold_lease(life, NOON + MINUTE)
+        event = WorkflowStarted(subscription_ids=(before.id,))
+        assert await life.outbox.accept_due(event, {before.id: NOON + DAY}, NOON, "me")
+        change = life.subscriptions.change
+        after = await change(before, before.plan, State.ACTIVE, before.due_at, actor_id=ADA, action="edit")
+        assert after.due_at == NOON + DAY
+        assert await life.subscriptions.due(NOON + HOUR, 10) == ()
+        moved = await change(after, after.plan, State.ACTIVE, NOON + HOUR, actor_id=ADA, action="edit")
+        assert await life.subscriptions.due(NOON + HOUR, 10) == (moved,)
+
+
 async def test_a_workflow_is_accepted_once_whoever_says_it_how_often(start: Start) -> None:
     event = WorkflowStarted()
     async with start() as life:
