@@ -25,11 +25,6 @@ Target = discord.TextChannel | discord.Thread | discord.ForumChannel
 _ASK_S = 5.0
 
 
-def is_forum(guild: discord.Guild | None, channel_id: int) -> bool:
-    """Whether a channel is a forum now, which gets posts instead of messages."""
-    return guild is not None and isinstance(guild.get_channel(channel_id), discord.ForumChannel)
-
-
 def tag_names(guild: discord.Guild) -> dict[int, str]:
     """Of all its forums, by id."""
     return {tag.id: tag.name for forum in guild.forums for tag in forum.available_tags}

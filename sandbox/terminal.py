@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.cells import width_of, wrap
 from sandbox.component_rules import CONTAINER, FILE, GALLERY, ROW, SECTION, SELECTS, SEPARATOR, TEXT_DISPLAY, walk
 from sandbox.errors import JsonObject
-from sandbox.exchange import Exchange, InteractionKind
+from sandbox.exchange import Exchange
 from sandbox.markdown import Line, Reader, Span, Style, domain
 from sandbox.messages import Attachment, Message
 
@@ -307,20 +307,6 @@ def _select(select: JsonObject, pen: _Pen, numbers: _Numbers) -> Iterator[str]:
         yield f"   {mark} {option.get('label', '')}{pen.paint(described, '2')}"
 
 
-# -- the person's side
-
-
-def draw_typed(exchange: Exchange, *, colour: bool = True) -> str:
-    """What the person did: the line typed, or the button pressed."""
-    pen = _Pen(80, colour, Reader(0.0, lambda sigil, _: sigil))
-    name = pen.paint(exchange.user.name, "1")
-    if exchange.kind is InteractionKind.COMMAND:
-        return f"{name} {pen.paint('>', '2')} {pen.paint(_clean(exchange.line), '38;5;111')}"
-    what = {InteractionKind.COMPONENT: "presses", InteractionKind.MODAL: "submits"}.get(exchange.kind, "types")
-    label = pressed(exchange) if exchange.kind is InteractionKind.COMPONENT else exchange.line
-    return f"{name} {pen.paint(what, '2')} {label}".rstrip()
-
-
 def pressed(exchange: Exchange) -> str:
     """The label of the component that was pressed, or its custom id where the message has it no more."""
     custom_id = exchange.payload["data"].get("custom_id")
@@ -330,16 +316,3 @@ def pressed(exchange: Exchange) -> str:
             emoji = (component.get("emoji") or {}).get("name")
             return str(component.get("label") or component.get("placeholder") or emoji or custom_id)
     return str(custom_id)
-
-
-def draw_silence(exchange: Exchange, *, colour: bool = True) -> str:
-    """What Discord shows where a bot did not acknowledge in time."""
-    text = f"⚠ The application did not respond ({exchange.line or exchange.kind.name.lower()})"
-    return f"\x1b[31m{text}{_RESET}" if colour else text
-
-
-def draw_heading(text: str, width: int = 80, *, colour: bool = True) -> str:
-    """A line across the terminal with a title in it."""
-    line = f"── {text} "
-    line += "─" * max(0, width - width_of(line))
-    return f"\x1b[2m{line}{_RESET}" if colour else line
