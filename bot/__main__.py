@@ -53,9 +53,15 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--quick", action="store_true", help="samples answer at once: no progress to be seen")
     demo.add_argument("--terminal", action="store_true", help="no page: type into this terminal")
     demo.add_argument("--once", action="store_true", help="one exchange in the terminal; status 0 if it was answered")
-    demo.add_argument("--port", type=int, help="of the page (default: 8420 if it is free; 0: any)")
+    demo.add_argument("--port", type=_port, help="of the page (default: 8420 if it is free; 0: any)")
     demo.add_argument("--host", default="127.0.0.1", help="serve the page to others too; each browser needs a key")
     demo.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 65_536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port: those are 0 to 65535")
 
 
 def _demo(arguments: argparse.Namespace) -> int:

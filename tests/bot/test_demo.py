@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.__main__ import main
 from bot.demo_sources import ADDRESSES
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,14 @@ def test_no_bot_stays_behind_when_it_is_ended_or_its_terminal_closed(
         assert ran.wait(15) == 1
     assert not Path(f"/proc/{bot}").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_what_is_no_port_is_said_to_be_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", f"--port={port}"])
+    assert ended.value.code == 2
+    assert f"{port} is no port: those are 0 to 65535" in capsys.readouterr().err
 
 
 def answer_of(url: str) -> tuple[int, str]:
