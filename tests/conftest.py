@@ -1,4 +1,7 @@
-"""How properties are searched: the same examples in every run, unless a run is asked to look for new ones."""
+"""How properties are searched: the same examples in every run, unless a run is asked to look for new ones.
+
+And how tests read feeds in this process: by the same parser as the worker.
+"""
 
 import os
 
@@ -9,3 +12,6 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, print_blob=True)
 settings.register_profile("searching", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# Before anything imports it, as in the worker: the parser's native core reads some feeds otherwise.
+os.environ["FASTFEEDPARSER_DISABLE_CORE"] = "1"
