@@ -20,9 +20,11 @@ class ClientAccess:
         assert self._client.user is not None
         return self._client.user.id
 
-    def may_read_back(self, guild_id: int, channel_id: int) -> bool:
-        """Whether it surely sees what was posted there."""
-        guild = self._guild(guild_id)
+    def may_read_back(self, guild_id: int, channel_id: int) -> bool | None:
+        """Whether it surely sees what was posted there; None while its server is in an outage."""
+        guild = self._client.get_guild(guild_id)
+        if guild is not None and guild.unavailable:
+            return None
         channel = None if guild is None else guild.get_channel_or_thread(channel_id)
         if channel is None:
             return False

@@ -61,8 +61,11 @@ class Access(Protocol):
         """The bot's own user id."""
         ...
 
-    def may_read_back(self, guild_id: int, channel_id: int) -> bool:
-        """Whether it surely sees a channel's history: without the right Discord shows an empty one."""
+    def may_read_back(self, guild_id: int, channel_id: int) -> bool | None:
+        """Whether it surely sees a channel's history: without the right Discord shows an empty one.
+
+        None: that cannot be known just now.
+        """
         ...
 
 
@@ -211,11 +214,14 @@ class Posting:
 
     async def _look(self, part: Part, doubt: _Doubt) -> bool:
         """Read the channel back; whether that told, or never will."""
-        if not self._access.may_read_back(part.guild_id, part.channel_id):
+        doubt.attempts += 1
+        may = self._access.may_read_back(part.guild_id, part.channel_id)
+        if may is None:
+            return False
+        if not may:
             await self._verdicts.hold(part, cards.NO_HISTORY)
             return True
         seen = await self._reading.look(part, doubt.since, self._access.bot_id)
-        doubt.attempts += 1
         match seen:
             case Sent(message_id=message_id):
                 await self._verdicts.sent(part, message_id)

@@ -400,10 +400,10 @@ def limited(seconds: float, scope: str = "user") -> Step:
 class KnownAccess:
     """What the gateway would have told."""
 
-    history: bool = True
+    history: bool | None = True
     bot_id: int = BOT_ID
 
-    def may_read_back(self, guild_id: int, channel_id: int) -> bool:
+    def may_read_back(self, guild_id: int, channel_id: int) -> bool | None:
         return self.history
 
 

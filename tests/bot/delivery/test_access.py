@@ -42,7 +42,7 @@ async def test_history_is_read_only_where_it_surely_can_be(scene: Scene, access:
 
 async def test_an_outage_leaves_nothing_known(scene: Scene, access: ClientAccess) -> None:
     scene.guild.set_unavailable()
-    await until(lambda: not access.may_read_back(scene.guild.id, scene.channel.id))
+    await until(lambda: access.may_read_back(scene.guild.id, scene.channel.id) is None)
     assert not may_post(scene, access, scene.channel)
     assert list(access.notice_places(scene.guild.id)) == []
     assert access.owner_id(scene.guild.id) is None

@@ -194,6 +194,22 @@ async def test_without_the_right_to_look_the_nonce_still_helps(delivery: Deliver
     assert delivery.admins.cards == []
 
 
+@pytest.mark.parametrize("forum", [False, True])
+async def test_what_is_in_doubt_when_its_server_is_in_an_outage_waits_for_its_end(
+    delivery: Delivery, forum: bool
+) -> None:
+    delivery.put(part(forum=forum))
+    delivery.access.history = None
+    delivery.discord.script = [drops(after=True), *[drops()] * 40]
+    async with delivery.running():
+        await delivery.clock.passes(3600)
+        assert all_are(delivery, PartState.SENDING)
+        delivery.access.history = True
+        await delivery.clock.until(lambda: all_are(delivery, PartState.SENT), 600)
+    assert len(delivery.discord.messages) == 1
+    assert delivery.admins.cards == []
+
+
 @pytest.mark.parametrize("name", [name for name in UNKNOWN if "after" in name])
 async def test_a_post_in_a_forum_is_never_made_again_but_looked_for(delivery: Delivery, name: str) -> None:
     delivery.put(part(forum=True))
