@@ -25,6 +25,8 @@ MOST_LEFT_OUT = 150
 MOST_UNNAMED = 30
 """Of those, how many tell a story that is shown, and are not named with it."""
 _TOLD_TITLE = 100
+_LEFT_OUT_FIELDS = set(LeftOut.model_fields)
+"""One set for all: hundreds of answers are kept in memory, with 150 of these each."""
 _NEAREST = {reason: place for place, reason in enumerate((Reason.UNASKED, Reason.MUTED, Reason.OLDER, Reason.NSFW))}
 
 
@@ -277,6 +279,7 @@ def _account(
     signal: Signal, reason: Reason, *, nsfw: bool, detail: str = "", scored: Assessed | None = None
 ) -> LeftOut:
     return LeftOut.model_construct(
+        _LEFT_OUT_FIELDS,
         source=signal.source,
         title=signal.title[:_TOLD_TITLE],
         url=signal.url,

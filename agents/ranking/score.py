@@ -38,6 +38,8 @@ class Weights:
 
 WEIGHTS = Weights()
 NO_PHRASES = Phrases(())
+_PART_FIELDS = set(ScoreParts.model_fields)
+"""One set for all: it is as large as what it describes."""
 
 BANDS = (1 / 8, 1 / 2)
 """Ends of the age bands within which votes are compared, as shares of the timeframe; the last band has the rest."""
@@ -70,7 +72,8 @@ class Assessed:
     @property
     def parts(self) -> ScoreParts:
         """The parts as the signal carries them."""
-        return ScoreParts(
+        return ScoreParts.model_construct(
+            _PART_FIELDS,
             corroboration=_rounded(self.corroboration),
             engagement=_rounded(self.engagement),
             recency=_rounded(self.recency),

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import random
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -92,6 +93,21 @@ def test_what_is_left_out_says_why_and_those_nearest_to_being_shown_come_first()
     assert scored.score is not None
     assert scored.score < 0.5
     assert scored.parts is not None
+
+
+def test_what_is_left_out_takes_little_memory() -> None:
+    def ranked(count: int) -> Ranked:
+        signals = [signal(number, age=timedelta(minutes=number)) for number in range(count)]
+        return rank(signals, query=None, timeframe=DAY, now=NOW, limit=5)
+
+    ranked(300)
+    tracemalloc.start()
+    try:
+        kept = [ranked(300).left_out for _ in range(5)]
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used / sum(map(len, kept)) < 1_600  # bytes; 2,600 with a set of field names for each
 
 
 def test_what_gave_way_to_others_says_to_whom() -> None:
