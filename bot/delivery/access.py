@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import discord
 
 from bot.subscription import Plan
-from bot.targets import problems
+from bot.targets import archived, problems
 
 
 class ClientAccess:
@@ -37,10 +37,13 @@ class ClientAccess:
     def may_post(self, guild_id: int, plan: Plan) -> bool:
         """Whether a digest of this plan would be taken; a role that cannot be mentioned keeps none away."""
         guild = self._guild(guild_id)
-        try:
-            return guild is not None and not problems(guild, plan.model_copy(update={"role_id": None}))
-        except discord.ClientException:
-            return False
+        return guild is not None and _takes(guild, plan)
+
+    async def is_archived_thread(self, guild_id: int, plan: Plan) -> bool:
+        """Whether a digest of this plan would be taken by an archived thread, of which the gateway does not tell."""
+        guild = self._guild(guild_id)
+        thread = None if guild is None else await archived(guild, plan.channel_id)
+        return guild is not None and thread is not None and _takes(guild, plan, thread)
 
     def notice_places(self, guild_id: int) -> Iterator[int]:
         """Channels for those who look after a server, the most fitting first."""
@@ -61,3 +64,10 @@ class ClientAccess:
     def _guild(self, guild_id: int) -> discord.Guild | None:
         guild = self._client.get_guild(guild_id)
         return None if guild is None or guild.unavailable else guild
+
+
+def _takes(guild: discord.Guild, plan: Plan, thread: discord.Thread | None = None) -> bool:
+    try:
+        return not problems(guild, plan.model_copy(update={"role_id": None}), thread)
+    except discord.ClientException:  # a thread whose parent is not known
+        return False

@@ -20,6 +20,8 @@ GATHER_S = 2.0
 """Changes of roles and channels come in bursts."""
 UNEXPLAINED_S = 24 * 3600.0
 """How long one rests whose channel Discord refused though nothing that can be seen is wrong."""
+ASKED_S = 3600.0
+"""How often Discord itself is asked, about a channel that the gateway does not tell of."""
 _REMEMBERED = 10_000
 _log = telemetry.logger("bot.reviving")
 
@@ -32,6 +34,10 @@ class MayPost(Protocol):
 
     def may_post(self, guild_id: int, plan: Plan) -> bool:
         """Whether a digest of this plan would be taken, as far as can be known."""
+        ...
+
+    async def is_archived_thread(self, guild_id: int, plan: Plan) -> bool:
+        """Whether it would be, by a thread that only Discord can tell of; asks for it."""
         ...
 
 
@@ -55,6 +61,7 @@ class Reviver:
         self._guilds: set[int] = set()
         """Those with suspended digests."""
         self._unexplained: Recent[str, float] = Recent(_REMEMBERED)
+        self._asked: Recent[str, float] = Recent(_REMEMBERED)
         self._wanted: set[int] = set()
         self._changed = asyncio.Event()
         self._all = True
@@ -110,16 +117,25 @@ class Reviver:
         else:
             found = tuple([one for guild_id in guild_ids for one in await self._subscriptions.suspended(guild_id)])
         for one in found:
-            if self._may_resume(one):
+            if await self._may_resume(one):
                 await self._revive(one)
 
-    def _may_resume(self, one: Subscription) -> bool:
+    async def _may_resume(self, one: Subscription) -> bool:
         """Whether access returned; where it was never seen to be gone, a day has to pass."""
         if not self._access.may_post(one.guild_id, one.plan):
             self._unexplained.forget(one.id)
-            return False
+            return await self._is_archived_thread(one)
         since = self._unexplained.get(one.id)
         return since is None or self._clock.monotonic() - since >= UNEXPLAINED_S
+
+    async def _is_archived_thread(self, one: Subscription) -> bool:
+        """Threads are archived while nobody posts there, so that the gateway may never tell that access returned."""
+        now = self._clock.monotonic()
+        asked = self._asked.get(one.id)
+        if asked is not None and now - asked < ASKED_S:
+            return False
+        self._asked.put(one.id, now)
+        return await self._access.is_archived_thread(one.guild_id, one.plan)
 
     async def _revive(self, one: Subscription) -> None:
         due_at = self._first_due(one.plan.schedule, self._clock.utc())

@@ -50,6 +50,29 @@ async def test_an_outage_leaves_nothing_known(scene: Scene, access: ClientAccess
     await until(lambda: may_post(scene, access, scene.channel))
 
 
+async def test_an_archived_thread_takes_digests_unless_something_is_lacking(
+    scene: Scene, access: ClientAccess
+) -> None:
+    thread = scene.guild.add_channel("thread", "thread", parent=scene.channel)
+    await until(lambda: scene.bot.get_channel(thread.id))
+    plan = Plan(name="x", channel_id=thread.id)
+    assert not await access.is_archived_thread(scene.guild.id, plan), "it is open"
+    scene.guild.update_channel(thread, archived=True)
+    await until(lambda: not may_post(scene, access, thread))
+    assert await access.is_archived_thread(scene.guild.id, plan)
+    assert not await access.is_archived_thread(scene.guild.id, Plan(name="x", channel_id=1))
+    assert not await access.is_archived_thread(1, plan)
+    scene.guild.overwrite(scene.channel, scene.guild.everyone, deny=["send_messages_in_threads"])
+    await until(lambda: not _in_threads(scene))
+    assert not await access.is_archived_thread(scene.guild.id, plan)
+
+
+def _in_threads(scene: Scene) -> bool:
+    channel = scene.bot.get_channel(scene.channel.id)
+    assert isinstance(channel, discord.TextChannel)
+    return channel.permissions_for(channel.guild.me).send_messages_in_threads
+
+
 async def test_a_role_that_cannot_be_mentioned_keeps_no_digest_away(scene: Scene, access: ClientAccess) -> None:
     scene.guild.update_role(scene.guild.everyone, permissions=EVERYONE & ~MENTION_EVERYONE)
     assert may_post(scene, access, scene.channel, role_id=4711)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from bot.delivery.reviving import CHECK_S, UNEXPLAINED_S, Reviver
+from bot.delivery.reviving import ASKED_S, CHECK_S, UNEXPLAINED_S, Reviver
 from bot.store.errors import Unreadable
 from bot.store.subscriptions import Subscriptions
 from bot.subscription import Plan, Schedule, State, Subscription
@@ -20,9 +20,16 @@ class Doors:
 
     def __init__(self) -> None:
         self.open: set[int] = set()
+        self.archived: set[int] = set()
+        """Open ones that only Discord can tell of."""
+        self.asked = 0
 
     def may_post(self, guild_id: int, plan: Plan) -> bool:
         return plan.channel_id in self.open
+
+    async def is_archived_thread(self, guild_id: int, plan: Plan) -> bool:
+        self.asked += 1
+        return plan.channel_id in self.archived
 
 
 class Scene:
@@ -111,6 +118,15 @@ async def test_one_that_is_refused_though_all_looks_well_resumes_when_access_wen
     scene.doors.open.add(100)
     scene.reviver.look_at(GUILD)
     await scene.clock.until(lambda: scene.state() is State.ACTIVE, 5)
+
+
+async def test_a_thread_that_was_archived_meanwhile_resumes_too_and_discord_is_asked_seldom(scene: Scene) -> None:
+    await scene.suspend()
+    await scene.clock.passes(ASKED_S * 3)
+    assert scene.state() is State.SUSPENDED
+    assert 3 <= scene.doors.asked <= 4
+    scene.doors.archived.add(100)
+    await scene.clock.until(lambda: scene.state() is State.ACTIVE, ASKED_S + 2 * CHECK_S)
 
 
 async def test_servers_without_suspended_digests_cost_nothing(scene: Scene) -> None:
