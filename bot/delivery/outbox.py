@@ -118,8 +118,7 @@ class OutboxSender:
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.wait((claiming, dispatching))
-                for part in self._claimed:
-                    await self._verdicts.give_back(part)
+                await self._give_back()
                 while self._open:
                     await asyncio.wait(self._open)
         except TimeoutError:
@@ -136,8 +135,11 @@ class OutboxSender:
         while True:
             await self._filled.wait()
             turn = await self._pacer.take()
-            part = self._claimed.popleft()
-            self._begin([part], self._send(part, turn))
+            if self._claimed:
+                part = self._claimed.popleft()
+                self._begin([part], self._send(part, turn))
+            else:  # given back meanwhile
+                turn.unused()
             if len(self._claimed) <= FEW:
                 self._woken.set()
             if not self._claimed:
@@ -159,6 +161,10 @@ class OutboxSender:
         self._woken.clear()
         if self._clock.monotonic() - self._swept_at >= SWEEP_S:
             await self._sweep()
+        if self._pacer.paused_s > IDLE_S:
+            await self._give_back()
+            await self._clock.wait(self._woken, IDLE_S)
+            return
         room = MOST_OPEN - len(self._open) - len(self._claimed)
         trouble_s = self._posting.trouble_s()
         if trouble_s:
@@ -166,6 +172,13 @@ class OutboxSender:
             room = min(room, 1 - len(self._claimed))
         if len(self._claimed) > FEW or room <= 0 or not await self._claim(min(CLAIMED_AT_ONCE, room)):
             await self._clock.wait(self._woken, IDLE_S)
+
+    async def _give_back(self) -> None:
+        """What was claimed and not begun: it is certainly not sent, and may be cancelled before it can be."""
+        while self._claimed:
+            part = self._claimed.pop()
+            await self._verdicts.give_back(part)
+            self._busy.discard(part.channel_id)
 
     async def _claim(self, most: int) -> int:
         """Have parts wait for their turn; how many there are more now."""

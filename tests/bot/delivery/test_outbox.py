@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.delivery.outbox import MOST_OPEN
+from bot.delivery.outbox import IDLE_S, MOST_OPEN
 from bot.delivery.posting import TROUBLE
 from bot.delivery.rest import Reply
 from bot.store.outbox import Part, PartState
@@ -318,6 +318,21 @@ async def test_the_page_of_a_ban_stops_all_requests_for_ten_minutes(
     caplog.clear()
 
 
+async def test_while_nothing_may_be_sent_nothing_is_claimed_so_that_it_can_be_cancelled(delivery: Delivery) -> None:
+    delivery.put(*(part(run, channel_id=run) for run in range(1, 60)))
+    delivery.discord.script = [None] * 5 + [answers(Reply(429))]
+    async with delivery.running():
+        await delivery.clock.passes(20)
+        assert delivery.pacer.paused_s > 500
+        assert states(delivery) == {PartState.SENT, PartState.WAITING}
+        for key in [key for key, state in delivery.outbox.states().items() if state is PartState.WAITING]:
+            del delivery.outbox.parts[key]
+        delivery.put(part(99, channel_id=99))
+        await delivery.clock.until(lambda: all_are(delivery, PartState.SENT), 700)
+        sent = len(delivery.discord.messages)
+    assert sent == len(delivery.outbox.parts) < 30
+
+
 async def test_a_token_that_is_refused_is_told_to_whoever_runs_the_process(delivery: Delivery) -> None:
     delivery.put(part())
     delivery.discord.script = [answers(reply(401, {"code": 0}))]
@@ -516,7 +531,7 @@ async def test_a_forums_posts_that_were_claimed_and_not_begun_when_the_process_w
     delivery: Delivery,
 ) -> None:
     delivery.put(*(part(number, forum=True, channel_id=100 + number) for number in range(8)))
-    delivery.pacer.pause(600)
+    delivery.pacer.pause(IDLE_S - 1)
     async with delivery.running():
         await delivery.clock.passes(0.5)
         assert all_are(delivery, PartState.SENDING)
@@ -528,7 +543,7 @@ async def test_a_forums_posts_that_were_claimed_and_not_begun_when_the_process_w
 
 async def test_a_forums_post_that_another_process_took_back_is_left_to_it(delivery: Delivery) -> None:
     delivery.put(part(forum=True))
-    delivery.pacer.pause(10)
+    delivery.pacer.pause(IDLE_S - 1)
     async with delivery.running():
         await delivery.clock.passes(0.5)
         assert await delivery.outbox.return_post(*FIRST)
