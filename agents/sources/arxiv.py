@@ -123,7 +123,7 @@ class Arxiv:
         try:
             feed = await self._parser.parse(response.body, response.charset)
         except UnexpectedContent as error:
-            raise UnexpectedContent(f"arXiv's answer could not be read. {error.sentence}") from error
+            raise UnexpectedContent(f"arXiv's answer could not be read. {error.sentence} Ask again later.") from error
         if any(_ERROR.match(entry.key) for entry in feed.entries):
             raise UnexpectedContent("arXiv does not understand this question. Try plain words.")
         total = _TOTAL.search(response.body)

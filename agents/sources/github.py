@@ -229,7 +229,9 @@ class GitHub:
         try:
             response = await self._get(f"/repos/{name}/releases", {"per_page": str(_MOST_RELEASES)}, question, fetch)
         except NotFound as error:
-            raise NotFound(f"GitHub has no {name} that anybody may see.", status=error.status) from error
+            raise NotFound(
+                f"GitHub has no {name} that anybody may see. Check the name.", status=error.status
+            ) from error
         releases = decode_items(decode_json(response, list[msgspec.Raw]), _Release, "GitHub")
         signals = []
         for number, release in enumerate(releases, 1):
@@ -273,7 +275,7 @@ class GitHub:
             return AccessDenied(f"GitHub refuses this to us. Check what {_TOKEN} may read.", status=403)
         if error.status == 422:
             what = (
-                "GitHub has no such repository, or it is private."
+                "GitHub has no such repository, or it is private. Check the name."
                 if "cannot be searched" in said
                 else "GitHub cannot search for this. Try fewer, plain words."
             )

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.errors import NotConfigured, SourceError
+from agents.errors import NotConfigured, SourceError, UnexpectedContent
 from agents.fetch.request import FEED, Fetch, Request, Response
 from agents.signal import Signal
 from agents.source import Option, Question, Scan, SourceSpec
@@ -128,7 +128,10 @@ class News:
         if response.not_modified and before is not None:
             self._kept.move_to_end(feed)
             return before
-        parsed = await self._parser.parse(response.body, response.charset)
+        try:
+            parsed = await self._parser.parse(response.body, response.charset)
+        except UnexpectedContent as error:
+            raise UnexpectedContent(f"{error.sentence} Try another feed.") from error
         kept = await _kept(feed, parsed, response, before, now)
         self._kept[feed] = kept
         self._kept.move_to_end(feed)
@@ -205,7 +208,8 @@ def _note(feeds: Sequence[str], answers: Sequence[_Kept | SourceError]) -> str:
         rest = "; and others" if len(failures) > _MAX_FEEDS_NAMED else ""
         parts.append(f"{len(failures)} of {len(feeds)} feeds did not answer: {named}{rest}.")
     if undated:
-        parts.append(f"{undated} items without a date are left out.")
+        items = "1 item without a date is" if undated == 1 else f"{undated} items without a date are"
+        parts.append(f"{items} left out.")
     return " ".join(parts)
 
 

@@ -47,7 +47,7 @@ class RedditFeed:
         try:
             feed = await self._parser.parse(response.body, response.charset)
         except UnexpectedContent as error:
-            raise UnexpectedContent(f"Reddit's feed could not be read. {error.sentence}") from error
+            raise UnexpectedContent(f"Reddit's feed could not be read. {error.sentence} Ask again later.") from error
         signals: dict[str, Signal] = {}
         for number, entry in enumerate(feed.entries, 1):
             await take_turns(number)

@@ -119,7 +119,7 @@ class YouTube:
         try:
             feed = await self._parser.parse(response.body, response.charset)
         except UnexpectedContent as error:
-            raise UnexpectedContent(f"YouTube's feed could not be read. {error.sentence}") from error
+            raise UnexpectedContent(f"YouTube's feed could not be read. {error.sentence} Ask again later.") from error
         media = _media(response.body)
         signals: list[Signal] = []
         for number, entry in enumerate(feed.entries, 1):

@@ -108,7 +108,7 @@ async def test_one_bad_feed_harms_no_other_and_is_named() -> None:
 
     assert len(scan.signals) == 1
     assert scan.partial
-    assert scan.note == "1 of 2 feeds did not answer: b.example: What came is not a feed."
+    assert scan.note == "1 of 2 feeds did not answer: b.example: What came is not a feed. Try another feed."
 
 
 async def test_when_all_feeds_fail_the_error_of_most_is_raised_and_says_so() -> None:
@@ -174,7 +174,7 @@ async def test_undated_items_are_dated_by_when_they_appeared_never_by_the_first_
     third = await source.scan(question(now=NOW + timedelta(hours=2)), fetch)
 
     assert first.signals == ()
-    assert first.note == "1 items without a date are left out."
+    assert first.note == "1 item without a date is left out."
     assert [(signal.title, signal.timestamp) for signal in second.signals] == [("Item 2", NOW + timedelta(hours=1))]
     assert third.signals == second.signals
 
