@@ -250,7 +250,7 @@ async def test_a_repository_that_fails_costs_no_other() -> None:
     scan = await look(FakeFetch(reply), options={"repo": "a/b+c/d"})
     assert len(scan.signals) == 1
     assert scan.partial
-    assert scan.note == "GitHub has no a/b for all to see. Check the name."
+    assert scan.note == "GitHub has no a/b that anybody may see. Check the name."
     with pytest.raises(NotFound, match="no a/b"):
         await look(FakeFetch(reply), options={"repo": "a/b"})
 
