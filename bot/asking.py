@@ -172,18 +172,22 @@ class Asking:
 
         The place that is acknowledged shows the progress of the first. Raises ``TimeoutError`` besides.
         """
-        async with self._admitted(questions[0], origin, settings, acknowledge) as place, asyncio.TaskGroup() as group:
-            asked = [
-                group.create_task(
-                    self._delivery.respond(
-                        self._request(question, origin, settings),
-                        question,
-                        place if number == 0 else None,
-                        self._answer_timeout_s,
-                    )
-                )
-                for number, question in enumerate(questions)
-            ]
+        async with self._admitted(questions[0], origin, settings, acknowledge) as place:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    asked = [
+                        group.create_task(
+                            self._delivery.respond(
+                                self._request(question, origin, settings),
+                                question,
+                                place if number == 0 else None,
+                                self._answer_timeout_s,
+                            )
+                        )
+                        for number, question in enumerate(questions)
+                    ]
+            except ExceptionGroup as failed:  # whoever asked is told of one; they fail for the same reason
+                raise failed.exceptions[0] from failed
         return [task.result() for task in asked]
 
     @asynccontextmanager

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.events import SourceReport
-from agents.signal import Signal
+from agents.events import SignalsResponse
 from bot.answer import Question
 from bot.cards import limits
 from bot.cards.answer import headlines, status_fields
@@ -26,24 +25,27 @@ class Word:
 
 def trends_card(
     question: Question,
-    signals: Sequence[Signal],
-    words: Sequence[Word],
-    reports: tuple[SourceReport, ...],
+    response: SignalsResponse,
+    words: Sequence[Word] | None,
     before: str,
     titles: Mapping[str, str],
 ) -> Card:
-    """Over the chart of ``signals``; ``before`` names what the words are compared with."""
+    """Over the chart of the response; ``before`` names what the words are compared with, None: there is no such."""
     budget = limits.Budget()
     title = budget.fit((line.replace("Signals", "Trends", 1) for line in headlines(question, titles)), limits.TITLE)
-    description = budget.fit(_counts(signals, titles), limits.DESCRIPTION)
+    description = budget.fit(_counts(response, titles), limits.DESCRIPTION)
     name = budget.fit((f"Words that stand out against {before}",), limits.FIELD_NAME)
     value = budget.fit(_words(words), limits.FIELD_VALUE)
-    fields = (Field(name, value), *status_fields(reports, titles, budget))
-    colour = Colour.ANSWERED if signals else Colour.NONE
+    fields = (Field(name, value), *status_fields(response.reports, titles, budget))
+    colour = Colour.ANSWERED if response.signals else Colour.NONE
     return Card(Embed(title, description, colour, fields))
 
 
-def _counts(signals: Sequence[Signal], titles: Mapping[str, str]) -> Iterator[str]:
+def _counts(response: SignalsResponse, titles: Mapping[str, str]) -> Iterator[str]:
+    signals = response.signals
+    if response.error is not None or not any(report.status.answered for report in response.reports):
+        yield quoted(response.error or "", 400) or "No source could answer just now. Ask again in a minute."
+        return
     if not signals:
         yield "Nothing was found in this time. Try a longer timeframe or other words."
         return
@@ -52,7 +54,10 @@ def _counts(signals: Sequence[Signal], titles: Mapping[str, str]) -> Iterator[st
     yield f"{len(signals)} {'story' if len(signals) == 1 else 'stories'}\n" + " · ".join(lines)
 
 
-def _words(words: Sequence[Word]) -> Iterator[str]:
+def _words(words: Sequence[Word] | None) -> Iterator[str]:
+    if words is None:
+        yield "The sources gave nothing from before to compare with."
+        return
     for most in (MOST_WORDS, 6, 3):
         yield "\n".join(map(_word, words[:most])) or "None: the titles are about what they were about before."
 

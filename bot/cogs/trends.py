@@ -81,11 +81,10 @@ class TrendsCog(commands.Cog, name="trends"):
         compared = question.model_copy(update={"timeframe": usual})
         response, before = await self._asking.collect((question, compared), origin, settings, begin)
         since = response.occurred_at - question.timeframe.delta
-        words = await asyncio.to_thread(
-            self._words_of, _titles(response.signals), _titles(_older(before, since)), MOST_WORDS
-        )
+        older = _titles(_older(before, since))
+        words = await asyncio.to_thread(self._words_of, _titles(response.signals), older, MOST_WORDS)
         titles = {name: spec.title for name, spec in self._asking.specs.items()}
-        card = trends_card(question, response.signals, words, response.reports, f"the {usual.label}", titles)
+        card = trends_card(question, response, words if older else None, f"the {usual.label}", titles)
         drawn = await chart.draw(response.signals, since, response.occurred_at, settings.time_zone, titles)
         await show_file(interaction, card, "trends.png", drawn.png, alt=drawn.alt)
 

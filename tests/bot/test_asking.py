@@ -5,22 +5,24 @@ import re
 
 import pytest
 
-from agents.errors import InvalidOption, NotConfigured, UnknownSource
+from agents.errors import BusFull, InvalidOption, NotConfigured, UnknownSource
 from agents.signal import Timeframe
 from agents.source import SourceSpec
 from bot.admission import Admission
-from bot.asking import Asking
+from bot.answer import Question
+from bot.asking import Asking, Origin
 from bot.cards.answer import AnswerCards
-from bot.delivery.answers import AnswerDelivery
+from bot.delivery.answers import AnswerDelivery, Publish
+from bot.delivery.places import Place
 from bot.guild_settings import DEFAULTS, Operator
 from tests.bot.conftest import Start
-from tests.bot.fakes import Kept, nowhere, unheard
+from tests.bot.fakes import Kept, Shown, nowhere, unheard
 from tests.bot.scene import FakeSource, Scene, answer_to, text_of, usual_sources
 
 
-def asking(unavailable: dict[str, str] | None = None) -> Asking:
+def asking(unavailable: dict[str, str] | None = None, publish: Publish = unheard) -> Asking:
     specs: tuple[SourceSpec, ...] = tuple(source.spec for source in usual_sources().values())
-    delivery = AnswerDelivery(unheard, AnswerCards({}), {}, Kept(), nowhere)
+    delivery = AnswerDelivery(publish, AnswerCards({}), {}, Kept(), nowhere)
     operator = Operator(sources={spec.name: spec.title for spec in specs})
     return Asking(specs, unavailable or {}, Admission(), delivery, operator=operator, answer_timeout_s=1)
 
@@ -72,6 +74,19 @@ def test_what_cannot_be_asked_is_refused_in_words(source: str, given: dict[str, 
     with pytest.raises(InvalidOption, match=words) as refused:
         asking().question(source, given, DEFAULTS)
     assert words in refused.value.sentence
+
+
+async def test_of_several_questions_one_that_fails_is_the_reason_that_is_told() -> None:
+    async def no_room(_topic: object, _request: object) -> None:
+        raise BusFull("No room.")
+
+    async def begin(_question: Question, _private: bool) -> Place:
+        return Shown()
+
+    desk = asking(publish=no_room)
+    question = desk.question("reddit", {}, DEFAULTS)
+    with pytest.raises(BusFull):
+        await desk.collect((question, question), Origin("1", 2), DEFAULTS, begin)
 
 
 def test_an_unknown_source_is_told_the_known_ones() -> None:

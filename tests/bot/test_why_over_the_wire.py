@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.errors import UnexpectedContent
 from agents.events import utc_now
 from agents.source import Scan
 from bot.answer import Answer
@@ -234,6 +235,20 @@ async def test_trends_are_a_picture_with_words_and_the_words_that_stand_out(
     assert "Trends" in words
     assert "**quake** in 6 titles, none before" in words
     assert "Reddit" in words
+
+
+async def test_trends_without_anything_from_before_say_so(scene: Scene) -> None:
+    exchange = await scene.type("/trends")
+    message = await exchange.wait_message(predicate=lambda one: bool(one.attachments))
+    assert "The sources gave nothing from before to compare with" in text_of(message)
+
+
+async def test_trends_when_no_source_answers_say_so(scene: Scene, sources: dict[str, FakeSource]) -> None:
+    for source in sources.values():
+        source.outcome = UnexpectedContent("It sent garbage.")
+    exchange = await scene.type("/trends")
+    message = await exchange.wait_message(predicate=lambda one: bool(one.attachments))
+    assert "No source could answer just now" in text_of(message)
 
 
 async def test_trends_of_nothing_say_so(scene: Scene, sources: dict[str, FakeSource]) -> None:
