@@ -1,4 +1,4 @@
-"""Discord's limits on a message, and the budget that keeps a card inside them. All lengths are code points.
+"""Discord's limits on messages and suggestions, and the budget that keeps a card inside them. In code points.
 
 https://docs.discord.com/developers/resources/message#embed-object-embed-limits
 """
@@ -11,6 +11,8 @@ DESCRIPTION = 4096
 FIELD_NAME = 256
 FIELD_VALUE = 1024
 FOOTER = 2048
+SUGGESTIONS = 25
+SUGGESTION = 100
 
 
 def shorten(text: str, length: int) -> str:

@@ -10,7 +10,7 @@ from discord import app_commands
 from agents import telemetry
 from bot.cards import notices
 from bot.cards.card import Card
-from bot.configuring import Admin, Configuring, Saved
+from bot.configuring import Admin, Configuring, MayNotConfigure, Saved
 from bot.delivery.places import PLACE_FAULTS, Place, acknowledge
 from bot.failures import answer_failure, tell
 from bot.guild_settings import GuildSettings
@@ -45,6 +45,27 @@ def for_admins(command: Any) -> Any:
     contexts = app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     permitted = app_commands.default_permissions(manage_guild=True)
     return app_commands.guild_only()(installs(contexts(permitted(command))))
+
+
+class ChannelId(app_commands.Transformer):
+    """The id of a channel of these kinds; whether it is there and can be used is looked at when it is saved."""
+
+    def __init__(self, *kinds: discord.ChannelType) -> None:
+        self._kinds = list(kinds)
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """See ``app_commands.Transformer``, as the two after it."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """What Discord's picker offers."""
+        return self._kinds
+
+    async def transform(self, interaction: discord.Interaction, value: Any, /) -> int:
+        """Of whatever Discord resolved the id to, if to anything."""
+        return int(value.id)
 
 
 class Admins:
@@ -89,6 +110,13 @@ class Admins:
                 await work(await self.configuring.admit(interaction, control.guild_id if control else None))
             except Exception as error:  # noqa: BLE001 - told to the person, and logged unless it was expected
                 await answer_failure(interaction, error)
+
+    async def admitted(self, interaction: discord.Interaction) -> Admin | None:
+        """Who it is, if one who may; for what is refused without a word, such as suggestions."""
+        try:
+            return await self.configuring.admit(interaction)
+        except MayNotConfigure:
+            return None
 
     async def change(
         self,

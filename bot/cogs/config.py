@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import aiohttp
 import discord
@@ -11,13 +10,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.cards import config as cards
-from bot.cards import custom_ids
+from bot.cards import custom_ids, limits
 from bot.cards.card import Card
 from bot.cards.custom_ids import ConfigControl
-from bot.cogs.admins import Admins, for_admins, hand_on, tell_privately
+from bot.cogs.admins import Admins, ChannelId, for_admins, hand_on, tell_privately
 from bot.cogs.config_panel import ConfigPanel
 from bot.cogs.files import LooksShown, UploadRefused, download, show_file
-from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure, Saved
+from bot.configuring import Admin, CannotHold, Configuring, Saved
 from bot.delivery.places import Place
 from bot.feeds import NotAdded, Readable, ServerFeeds
 from bot.guild_settings import (
@@ -34,14 +33,17 @@ from bot.store.guilds import undoing
 
 MOST_PENDING = 100
 """Imports that wait for their confirmation; the oldest are forgotten."""
-_MOST_SUGGESTED = 25
-_LONGEST_SUGGESTED = 100
 _CHANNEL_SETTINGS = (
     app_commands.Choice(name="log_channel: the channel where admins are told", value="log_channel"),
     app_commands.Choice(name="ask_channels: add a channel where members may ask", value="add"),
     app_commands.Choice(name="ask_channels: remove one again", value="remove"),
 )
 
+_KINDS = discord.ChannelType
+Channel = app_commands.Transform[
+    int,
+    ChannelId(_KINDS.text, _KINDS.news, _KINDS.voice, _KINDS.stage_voice, _KINDS.forum, _KINDS.public_thread),
+]
 Press = Callable[[discord.Interaction, ConfigControl], Awaitable[None]]
 
 
@@ -53,25 +55,6 @@ class PendingImport:
     settings: GuildSettings
     version: int
     """What the shown difference was made against."""
-
-
-class ChannelId(app_commands.Transformer):
-    """The id of a channel that messages can be in; whether it is there is looked at when it is saved."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """See ``app_commands.Transformer``, as the two after it."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """What Discord's picker offers."""
-        types = discord.ChannelType
-        return [types.text, types.news, types.voice, types.stage_voice, types.forum, types.public_thread]
-
-    async def transform(self, interaction: discord.Interaction, value: Any, /) -> int:
-        """Of whatever Discord resolved the id to, if to anything."""
-        return int(value.id)
 
 
 @for_admins
@@ -135,7 +118,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         self,
         interaction: discord.Interaction,
         setting: str,
-        channel: app_commands.Transform[int, ChannelId],
+        channel: Channel,
     ) -> None:
         """Discord's own picker for channels."""
 
@@ -351,7 +334,7 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
     @change.autocomplete("value")
     async def suggest_value(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Known values, and what holds now."""
-        admin = await self._admitted(interaction)
+        admin = await self._admins.admitted(interaction)
         spec = self._configuring.specs.get(str(interaction.namespace.setting or "").strip().lower())
         if admin is None or spec is None or not spec.settable:
             return []
@@ -361,28 +344,22 @@ class ConfigCog(commands.GroupCog, name="config", description="This server's set
         fitting = [
             app_commands.Choice(name=label, value=value)
             for value, label in offered.items()
-            if wanted in value.lower() and len(label) <= _LONGEST_SUGGESTED
+            if wanted in value.lower() and len(label) <= limits.SUGGESTION
         ]
-        return fitting[:_MOST_SUGGESTED]
+        return fitting[: limits.SUGGESTIONS]
 
     async def _suggest_settings(
         self, interaction: discord.Interaction, typed: str, *, settable_only: bool
     ) -> list[app_commands.Choice[str]]:
-        if await self._admitted(interaction) is None:
+        if await self._admins.admitted(interaction) is None:
             return []
         wanted = typed.strip().lower()
         fitting = [
-            app_commands.Choice(name=f"{spec.name}: {spec.help}"[:_LONGEST_SUGGESTED], value=spec.name)
+            app_commands.Choice(name=f"{spec.name}: {spec.help}"[: limits.SUGGESTION], value=spec.name)
             for spec in self._configuring.specs.values()
             if wanted in spec.name and (spec.settable or not settable_only)
         ]
-        return fitting[:_MOST_SUGGESTED]
-
-    async def _admitted(self, interaction: discord.Interaction) -> Admin | None:
-        try:
-            return await self._configuring.admit(interaction)
-        except MayNotConfigure:
-            return None
+        return fitting[: limits.SUGGESTIONS]
 
 
 def _version(digits: str) -> int | None:

@@ -1,7 +1,7 @@
 """``/digest``: a server's digests, by command: made, changed, tried out, started, looked back at."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 import discord
@@ -16,9 +16,9 @@ from bot.cards.custom_ids import PlanControl
 from bot.cards.digest import Digest
 from bot.cards.digest_notes import nothing_to_ask
 from bot.cogs import digest_suggestions as suggestions
-from bot.cogs.admins import Admins, for_admins, hand_on
+from bot.cogs.admins import Admins, ChannelId, for_admins, hand_on
 from bot.cogs.starting import Starting, admitted
-from bot.configuring import Admin, CannotHold, Configuring, MayNotConfigure
+from bot.configuring import Admin, CannotHold, Configuring
 from bot.delivery.places import Place
 from bot.delivery.previews import show_preview
 from bot.digest_question import NothingToAsk
@@ -50,28 +50,6 @@ class Preview(Protocol):
 Previewing = Callable[[Subscription], Awaitable[Preview]]
 """What the next digest would be, now; nothing is marked as seen. Raises ``TimeoutError`` and ``NothingToAsk``."""
 
-
-class TargetId(app_commands.Transformer):
-    """The id of a channel that digests can be posted in; what the bot may there is looked at when it is saved."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """See ``app_commands.Transformer``, as the two after it."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """What Discord's picker offers."""
-        types = discord.ChannelType
-        return [
-            types.text, types.news, types.forum, types.public_thread, types.private_thread, types.news_thread,
-        ]  # fmt: skip
-
-    async def transform(self, interaction: discord.Interaction, value: Any, /) -> int:
-        """Of whatever Discord resolved the id to, if to anything."""
-        return int(value.id)
-
-
 _HELP = {
     "channel": "A text or announcement channel, a thread, or a forum (a post per digest)",
     "sources": "Which sources, comma separated, with options: reddit subreddit=python, news. Left out: all",
@@ -98,7 +76,13 @@ _OUTCOMES = [app_commands.Choice(name=words, value=state.value) for state, words
 Limit = app_commands.Range[int, 1, 25]
 Score = app_commands.Range[float, 0, 1]
 Name = app_commands.Range[str, 1, LONGEST_NAME]
-Channel = app_commands.Transform[int, TargetId]
+_KINDS = discord.ChannelType
+Channel = app_commands.Transform[
+    int,
+    ChannelId(
+        _KINDS.text, _KINDS.news, _KINDS.forum, _KINDS.public_thread, _KINDS.private_thread, _KINDS.news_thread
+    ),
+]
 
 
 @for_admins
@@ -117,7 +101,6 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
         session: aiohttp.ClientSession,
         presses: Mapping[str, Press],
     ) -> None:
-        self._configuring = configuring
         self._subscribing = subscribing
         self._subscriptions = subscriptions
         self._outbox = outbox
@@ -367,21 +350,21 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     @history.autocomplete("digest")
     async def suggest_digest(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Digests whose name has what was typed."""
-        admin = await self._may(interaction)
+        admin = await self._admins.admitted(interaction)
         return [] if admin is None else suggestions.digests(await self._subscribing.all_of(admin), typed)
 
     @add.autocomplete("sources")
     @edit.autocomplete("sources")
     async def suggest_sources(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Sources, after those that were typed already."""
-        admin = await self._may(interaction)
+        admin = await self._admins.admitted(interaction)
         return [] if admin is None else suggestions.sources(self._subscribing.on(admin), typed)
 
     @add.autocomplete("timezone")
     @edit.autocomplete("timezone")
     async def suggest_timezone(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Time zones, the server's own first, with their time now."""
-        admin = await self._may(interaction)
+        admin = await self._admins.admitted(interaction)
         return [] if admin is None else suggestions.zones(admin.settings.time_zone, typed, interaction.created_at)
 
     @add.autocomplete("every")
@@ -412,7 +395,7 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     @edit.autocomplete("tag")
     async def suggest_tag(self, interaction: discord.Interaction, typed: str) -> Choices:
         """The tags of the chosen forum."""
-        admin = await self._may(interaction)
+        admin = await self._admins.admitted(interaction)
         if admin is None:
             return []
         channel_id = suggestions.channel_given(interaction)
@@ -426,12 +409,6 @@ class DigestCog(commands.GroupCog, name="digest", description="What is new, post
     async def suggest_clear(self, interaction: discord.Interaction, typed: str) -> Choices:
         """Options that can be without a value."""
         return suggestions.clearable(typed)
-
-    async def _may(self, interaction: discord.Interaction) -> Admin | None:
-        try:
-            return await self._configuring.admit(interaction)
-        except MayNotConfigure:
-            return None
 
     # -- parts
 

@@ -9,12 +9,11 @@ import discord
 from discord import app_commands
 
 from agents.source import SourceSpec
+from bot.cards import limits
 from bot.guild_settings import time_zones
 from bot.subscription import LONGEST_NAME, State, Subscription
 from bot.typed_plan import CLEARABLE, DAY_NAMES, DAYS, EVERY
 
-_MOST = 25
-_LONGEST = 100
 _STATES = {State.PAUSED: " (paused)", State.SUSPENDED: " (suspended)"}
 
 Choices = list[app_commands.Choice[str]]
@@ -43,15 +42,15 @@ def sources(specs: Mapping[str, SourceSpec], typed: str) -> Choices:
     return [
         app_commands.Choice(name=label, value=value)
         for value, label in offered.items()
-        if wanted in label[len(kept) :].lower() and len(label) <= _LONGEST
-    ][:_MOST]
+        if wanted in label[len(kept) :].lower() and len(label) <= limits.SUGGESTION
+    ][: limits.SUGGESTIONS]
 
 
 def zones(server_zone: str, typed: str, now: datetime) -> Choices:
     """Time zones with their time; the server's and the plain one first."""
     wanted = typed.strip().lower().replace(" ", "_")
     known = dict.fromkeys((server_zone, "UTC", *time_zones().values()))
-    fitting = [zone for zone in known if wanted in zone.lower()][:_MOST]
+    fitting = [zone for zone in known if wanted in zone.lower()][: limits.SUGGESTIONS]
     return [
         app_commands.Choice(name=f"{zone} (now {now.astimezone(ZoneInfo(zone)):%H:%M})", value=zone)
         for zone in fitting
@@ -73,7 +72,7 @@ def times(typed: str) -> Choices:
         app_commands.Choice(name=hour, value=hour)
         for hour in hours
         if hour.startswith(wanted) or hour.lstrip("0").startswith(wanted)
-    ][:_MOST]
+    ][: limits.SUGGESTIONS]
 
 
 def days(typed: str) -> Choices:
@@ -86,8 +85,8 @@ def days(typed: str) -> Choices:
     return [
         app_commands.Choice(name=text, value=text)
         for text in offered
-        if wanted in text[len(kept) :] and len(text) <= _LONGEST
-    ][:_MOST]
+        if wanted in text[len(kept) :] and len(text) <= limits.SUGGESTION
+    ][: limits.SUGGESTIONS]
 
 
 def names(typed: str, query: str, sources_given: str) -> Choices:
@@ -140,4 +139,7 @@ def _fitting(offered: Mapping[str, str], typed: str) -> Choices:
     found: Sequence[tuple[str, str]] = [
         (value, label) for value, label in offered.items() if wanted in label.casefold() or wanted == value.casefold()
     ]
-    return [app_commands.Choice(name=label[:_LONGEST], value=value) for value, label in found[:_MOST]]
+    return [
+        app_commands.Choice(name=label[: limits.SUGGESTION], value=value)
+        for value, label in found[: limits.SUGGESTIONS]
+    ]

@@ -10,16 +10,14 @@ from discord.ext import commands
 from agents.urls import domain
 from bot import opml
 from bot.cards import feeds as cards
+from bot.cards import limits
 from bot.cards.card import Card
 from bot.cogs.admins import Admins, for_admins
 from bot.cogs.files import LooksShown, UploadRefused, download, show_file
-from bot.configuring import Admin, Configuring, MayNotConfigure, Saved
+from bot.configuring import Admin, Configuring, Saved
 from bot.delivery.places import Place
 from bot.feeds import NotAdded, ServerFeeds, key
 from bot.opml import OpmlRefused, Outline
-
-_MOST_SUGGESTED = 25
-_LONGEST_SUGGESTED = 100
 
 Address = app_commands.Range[str, 1, 500]
 
@@ -30,7 +28,6 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
 
     def __init__(self, feeds: ServerFeeds, configuring: Configuring, session: aiohttp.ClientSession) -> None:
         self._feeds = feeds
-        self._configuring = configuring
         self._admins = Admins(configuring, session)
 
     async def cog_unload(self) -> None:
@@ -123,19 +120,18 @@ class FeedsCog(commands.GroupCog, name="feeds", description="This server's own n
     @remove.autocomplete("feed")
     async def suggest(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Feeds whose title or site has what was typed; to nobody else."""
-        try:
-            admin = await self._configuring.admit(interaction)
-        except MayNotConfigure:
+        admin = await self._admins.admitted(interaction)
+        if admin is None:
             return []
         wanted = typed.strip().casefold()
         offered = ((feed, f"{feed.title} ({domain(feed.url)})" if feed.title else feed.url)
                    for feed in admin.settings.feeds)  # fmt: skip
         fitting = [
-            app_commands.Choice(name=label[:_LONGEST_SUGGESTED], value=key(feed))
+            app_commands.Choice(name=label[: limits.SUGGESTION], value=key(feed))
             for feed, label in offered
             if wanted in label.casefold() or wanted in feed.url.casefold()
         ]
-        return fitting[:_MOST_SUGGESTED]
+        return fitting[: limits.SUGGESTIONS]
 
     async def _look(self, interaction: discord.Interaction, work: Callable[[Admin, Place], Awaitable[None]]) -> None:
         """As any command, but it may take minutes."""

@@ -11,7 +11,7 @@ from bot.cards import runs
 from bot.cogs import digest_suggestions as suggestions
 from bot.cogs.admins import Admins, for_admins
 from bot.cogs.starting import Starting
-from bot.configuring import Admin, Configuring, MayNotConfigure
+from bot.configuring import Admin, Configuring
 from bot.delivery.places import Place
 from bot.store.outbox import Outbox
 from bot.subscribing import Subscribing
@@ -30,7 +30,6 @@ class WorkflowCog(commands.GroupCog, name="workflow", description="All digests o
         outbox: Outbox,
         session: aiohttp.ClientSession,
     ) -> None:
-        self._configuring = configuring
         self._subscribing = subscribing
         self._starting = starting
         self._outbox = outbox
@@ -75,8 +74,5 @@ class WorkflowCog(commands.GroupCog, name="workflow", description="All digests o
     @start.autocomplete("sources")
     async def suggest_sources(self, interaction: discord.Interaction, typed: str) -> suggestions.Choices:
         """Sources, after those that were typed already."""
-        try:
-            admin = await self._configuring.admit(interaction)
-        except MayNotConfigure:
-            return []
-        return suggestions.sources(self._subscribing.on(admin), typed)
+        admin = await self._admins.admitted(interaction)
+        return [] if admin is None else suggestions.sources(self._subscribing.on(admin), typed)
