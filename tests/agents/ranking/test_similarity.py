@@ -33,6 +33,8 @@ def test_two_ways_to_tell_a_story_are_one_and_other_stories_are_not() -> None:
         ("Shares of Apple rise after its new report", "Shares of Apple fall after its new report"),
         ("Senate approves the bill on data protection", "Senate rejects the bill on data protection"),
         ("Google unveils new AI model today", "OpenAI unveils new AI model today"),
+        ("Clinton wins the first debate on taxes", "Bush wins the first debate on taxes"),
+        ("China opens the talks on trade today", "Russia opens the talks on trade today"),
         ("Three reports about the same thing today", "Two reports about the same thing today"),
         ("What is your favorite book of this year so far", "What is your favorite movie of this year so far"),
         ("Ask HN: Who is hiring in the month of May", "Ask HN: Who is hiring in the month of June"),
