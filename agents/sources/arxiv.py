@@ -22,7 +22,7 @@ from agents.signal import Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
 from agents.sources.feed_worker import Entry
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import excerpt, moment, take_turns
+from agents.sources.items import each_once, excerpt, moment, take_turns
 from agents.text import plain
 
 NAME = "arxiv"
@@ -48,10 +48,7 @@ _TOTAL = re.compile(rb"<opensearch:totalResults[^>]{0,200}>\s*(\d{1,9})")
 
 def parse_categories(text: str) -> str:
     """``cs.lg, STAT.ml`` as ``cs.LG+stat.ML``: each once, sorted; a ``ValueError`` says what is wrong."""
-    categories = {_parse_category(word) for word in re.split(r"[\s,+]+", text.strip(" ,+"))}
-    if len(categories) > _MOST_CATEGORIES:
-        raise ValueError(f"At most {_MOST_CATEGORIES} categories at once; these are {len(categories)}.")
-    return "+".join(sorted(categories))
+    return each_once(text, _parse_category, _MOST_CATEGORIES, "categories")
 
 
 def _parse_category(text: str) -> str:
@@ -76,7 +73,7 @@ class Arxiv:
             options=(
                 Option(
                     name="category",
-                    help="As in cs.LG or quant-ph, or any of several (without a query: cs)",
+                    help="One or several categories, as in quant-ph or cs.LG+stat.ML (without a query: cs)",
                     parse=parse_categories,
                     example="cs.LG+stat.ML",
                 ),

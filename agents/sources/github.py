@@ -33,6 +33,7 @@ from agents.sources.items import (
     count,
     decode_items,
     divide,
+    each_once,
     excerpt,
     excerpt_html,
     has_words,
@@ -129,16 +130,15 @@ def parse_repositories(text: str) -> str:
 
     A ``ValueError`` says what is wrong.
     """
-    names = set()
-    for word in re.split(r"[\s,+]+", text.strip(" ,+")):
-        name = re.sub(r"^(?:https?://)?(?:www\.)?github\.com/", "", word, flags=re.IGNORECASE).removesuffix(".git")
-        name = name.rstrip("/").lower()
-        if not _REPOSITORY.fullmatch(name) or name.endswith(("/.", "/..")):
-            raise ValueError(f"“{word[:60]}” is no repository: owner and name, as in python/cpython.")
-        names.add(name)
-    if len(names) > _MOST_REPOSITORIES:
-        raise ValueError(f"At most {_MOST_REPOSITORIES} repositories at once; these are {len(names)}.")
-    return "+".join(sorted(names))
+    return each_once(text, _parse_repository, _MOST_REPOSITORIES, "repositories")
+
+
+def _parse_repository(text: str) -> str:
+    name = re.sub(r"^(?:https?://)?(?:www\.)?github\.com/", "", text, flags=re.IGNORECASE).removesuffix(".git")
+    name = name.rstrip("/").lower()
+    if not _REPOSITORY.fullmatch(name) or name.endswith(("/.", "/..")):
+        raise ValueError(f"“{text[:60]}” is no repository: owner and name, as in python/cpython.")
+    return name
 
 
 class GitHub:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -18,6 +18,20 @@ EXCERPT_CHARS = 300
 _HEADLINE_WORDS = 4
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Thai, Japanese and Chinese."""
+
+
+def each_once(
+    typed: str, parse: Callable[[str], str], most: int, of: str, *, between: str = "+", joined: str = "+"
+) -> str:
+    """What somebody typed with spaces, commas or ``between`` in between: each as ``parse`` has it, once, sorted.
+
+    ``of`` says of what there may be at most ``most``. A ``ValueError``, ``parse``'s too, says what is wrong.
+    """
+    words = re.split(rf"[\s,{between}]+", typed.strip(f" ,{between}"))
+    found = {parse(word) for word in words}
+    if len(found) > most:
+        raise ValueError(f"At most {most} {of} at once; these are {len(found)}.")
+    return joined.join(sorted(found))
 
 
 def decode_items(raws: Sequence[msgspec.Raw], type_: type[T], upstream: str) -> list[T]:

@@ -23,7 +23,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt_html, has_words
+from agents.sources.items import count, decode_items, each_once, excerpt_html, has_words
 from agents.text import plain
 from agents.urls import canonical
 
@@ -65,13 +65,14 @@ def parse_listing(text: str) -> str:
 
 def parse_tags(text: str) -> str:
     """``Rust, go`` as ``go,rust``: lower case, each once, sorted; a ``ValueError`` says what is wrong."""
-    tags = {word.lower() for word in re.split(r"[\s,+]+", text.strip(" ,+"))}
-    for tag in tags:
-        if not _TAG.fullmatch(tag):
-            raise ValueError(f"“{tag[:40]}” is no tag of Lobsters: as in rust or security.")
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(f"At most {_MOST_TAGS} tags at once; these are {len(tags)}.")
-    return ",".join(sorted(tags))
+    return each_once(text, _parse_tag, _MOST_TAGS, "tags", joined=",")
+
+
+def _parse_tag(text: str) -> str:
+    tag = text.lower()
+    if not _TAG.fullmatch(tag):
+        raise ValueError(f"“{tag[:40]}” is no tag of Lobsters: as in rust or security.")
+    return tag
 
 
 class Lobsters:

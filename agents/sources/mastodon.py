@@ -29,7 +29,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt, has_words, headline, take_turns
+from agents.sources.items import count, decode_items, each_once, excerpt, has_words, headline, take_turns
 from agents.text import plain, plain_html
 from agents.urls import canonical, domain
 
@@ -89,13 +89,14 @@ class _Problem(msgspec.Struct):
 
 def parse_tags(text: str) -> str:
     """``#Python, rust`` as ``python+rust``: lower case, each once, sorted; a ``ValueError`` says what is wrong."""
-    tags = {word.removeprefix("#").lower() for word in re.split(r"[\s,+]+", text.strip(" ,+"))}
-    for tag in tags:
-        if not _TAG.fullmatch(tag):
-            raise ValueError(f"“{tag[:40]}” is no tag: letters, digits and underscores, as in python.")
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(f"At most {_MOST_TAGS} tags at once; these are {len(tags)}.")
-    return "+".join(sorted(tags))
+    return each_once(text, _parse_tag, _MOST_TAGS, "tags")
+
+
+def _parse_tag(text: str) -> str:
+    tag = text.removeprefix("#").lower()
+    if not _TAG.fullmatch(tag):
+        raise ValueError(f"“{tag[:40]}” is no tag: letters, digits and underscores, as in python.")
+    return tag
 
 
 def parse_timeline(text: str) -> str:

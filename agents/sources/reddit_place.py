@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agents.errors import AccessDenied, NotFound
 from agents.signal import Timeframe
 from agents.source import Question
+from agents.sources.items import each_once
 
 SITE = "https://www.reddit.com"
 """Where people read, whatever address is asked."""
@@ -27,15 +28,14 @@ _WINDOWS = {
 
 def parse_subreddits(text: str) -> str:
     """``r/Python, rust`` as ``python+rust``: lower case, each once, sorted; a ``ValueError`` says what is wrong."""
-    names = set()
-    for word in re.split(r"[\s,+]+", text.strip(" ,+")):
-        name = re.sub(r"^/?r/", "", word, flags=re.IGNORECASE).rstrip("/")
-        if not _SUBREDDIT.fullmatch(name):
-            raise ValueError(f"“{word[:40]}” is no subreddit: 2 to 21 letters, digits and underscores, as in python.")
-        names.add(name.lower())
-    if len(names) > _MAX_SUBREDDITS:
-        raise ValueError(f"At most {_MAX_SUBREDDITS} subreddits at once; these are {len(names)}.")
-    return "+".join(sorted(names))
+    return each_once(text, _parse_subreddit, _MAX_SUBREDDITS, "subreddits")
+
+
+def _parse_subreddit(text: str) -> str:
+    name = re.sub(r"^/?r/", "", text, flags=re.IGNORECASE).rstrip("/")
+    if not _SUBREDDIT.fullmatch(name):
+        raise ValueError(f"“{text[:40]}” is no subreddit: 2 to 21 letters, digits and underscores, as in python.")
+    return name.lower()
 
 
 def parse_sort(text: str) -> str:

@@ -26,7 +26,7 @@ from agents.fetch.waits import spoken
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt_html, moment, search_text, take_turns
+from agents.sources.items import count, decode_items, each_once, excerpt_html, moment, search_text, take_turns
 from agents.text import plain_html
 from agents.urls import canonical
 
@@ -91,13 +91,14 @@ def parse_site(text: str) -> str:
 
 def parse_tags(text: str) -> str:
     """``[Python], asyncio`` as ``asyncio;python``: each once, sorted; a ``ValueError`` says what is wrong."""
-    tags = {word.strip("[]").lower() for word in re.split(r"[\s,;]+", text.strip(" ,;"))}
-    for tag in tags:
-        if not _TAG.fullmatch(tag):
-            raise ValueError(f"“{tag[:40]}” is no tag of Stack Exchange: as in python, c++ or async-await.")
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(f"At most {_MOST_TAGS} tags at once; these are {len(tags)}.")
-    return ";".join(sorted(tags))
+    return each_once(text, _parse_tag, _MOST_TAGS, "tags", between=";", joined=";")
+
+
+def _parse_tag(text: str) -> str:
+    tag = text.strip("[]").lower()
+    if not _TAG.fullmatch(tag):
+        raise ValueError(f"“{tag[:40]}” is no tag of Stack Exchange: as in python, c++ or async-await.")
+    return tag
 
 
 class StackExchange:

@@ -24,7 +24,7 @@ from agents.signal import Engagement, Signal
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
 from agents.sources.feed_worker import Entry
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import count, divide, excerpt, has_words, moment, outcomes, take_turns
+from agents.sources.items import count, divide, each_once, excerpt, has_words, moment, outcomes, take_turns
 from agents.text import plain
 from agents.urls import canonical
 
@@ -52,10 +52,7 @@ class _Media:
 
 def parse_channels(text: str) -> str:
     """Ids or addresses of channels as ids, each once, sorted, with ``+`` between; ``ValueError`` in words."""
-    channels = {_parse_channel(word) for word in re.split(r"[\s,+]+", text.strip(" ,+"))}
-    if len(channels) > MAX_CHANNELS:
-        raise ValueError(f"At most {MAX_CHANNELS} channels at once; these are {len(channels)}.")
-    return "+".join(sorted(channels))
+    return each_once(text, _parse_channel, MAX_CHANNELS, "channels")
 
 
 def _parse_channel(text: str) -> str:
@@ -83,7 +80,7 @@ class YouTube:
             options=(
                 Option(
                     name="channel",
-                    help="A channel's id, as in UC9-y-6csu5WGm29I7JiwpnA, or several, in place of the usual",
+                    help="A channel's id, as in UC9-y-6csu5WGm29I7JiwpnA, or several, in place of the usual ones",
                     parse=parse_channels,
                 ),
             ),

@@ -1,8 +1,8 @@
-"""What upstreams that cannot search themselves are searched by."""
+"""What the sources share: how several names are typed, and what upstreams without a search are searched by."""
 
 import pytest
 
-from agents.sources.items import has_words
+from agents.sources.items import each_once, has_words
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,24 @@ def test_words_are_found_where_they_begin_and_in_scripts_without_spaces_anywhere
 @pytest.mark.parametrize(("query", "text"), [("rust", "trust"), ("rust", ""), ("猫", "黒犬が好き"), ("は 猫", "猫")])
 def test_each_word_has_to_be_there(query: str, text: str) -> None:
     assert not has_words(query, text)
+
+
+def lower(text: str) -> str:
+    if not text.isalpha():
+        raise ValueError(f"“{text}” is no word.")
+    return text.lower()
+
+
+def test_however_several_are_typed_they_are_the_same_question() -> None:
+    typed = ("b+A", "a, B", " a  b a ", ",A+b,,")
+    assert {each_once(text, lower, 2, "words") for text in typed} == {"a+b"}
+    assert each_once("b;A", lower, 2, "words", between=";", joined=",") == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a b c", "At most 2 words at once; these are 3."), ("a 1", "“1” is no word."), (" , ", "“” is no word.")],
+)
+def test_what_is_wrong_with_several_is_said(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        each_once(text, lower, 2, "words")
