@@ -117,26 +117,26 @@ async def test_min_score__leaves_out_what_has_less(scene: Scene, root: User, sou
     assert "Nothing found" in await asked(scene, "/signals reddit")
 
 
-async def test_subreddits__are_where_reddit_is_read(
-    scene: Scene, root: User, sources: Sources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def echoing(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reddit's one story tells where it was read."""
+
     async def echo(question: Question, fetch: Fetch) -> Scan:
         return found(1, title=f"from {question.options.get('subreddit', 'anywhere')}")
 
     monkeypatch.setattr(sources["reddit"], "scan", echo)
+
+
+@pytest.mark.usefixtures("echoing")
+async def test_subreddits__are_where_reddit_is_read(scene: Scene, root: User) -> None:
     assert "from anywhere" in await asked(scene, "/signals reddit")
     await put(scene, root, "subreddits", "r/rust, python")
     assert "from python+rust" in await asked(scene, "/signals reddit")
     assert "from golang" in await asked(scene, "/signals reddit subreddit:golang")
 
 
-async def test_subreddits__are_those_of_now_when_an_older_question_is_asked_again(
-    scene: Scene, root: User, sources: Sources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def echo(question: Question, fetch: Fetch) -> Scan:
-        return found(1, title=f"from {question.options.get('subreddit', 'anywhere')}")
-
-    monkeypatch.setattr(sources["reddit"], "scan", echo)
+@pytest.mark.usefixtures("echoing")
+async def test_subreddits__are_those_of_now_when_an_older_question_is_asked_again(scene: Scene, root: User) -> None:
     await put(scene, root, "subreddits", "python")
     usual, named = await scene.answer("/signals reddit"), await scene.answer("/signals reddit subreddit:golang")
     assert "from python" in text_of(usual)
