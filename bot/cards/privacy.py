@@ -17,8 +17,8 @@ _NOT_KEPT = "Messages, members, names, and what anybody does apart from asking m
 _SERVER = (
     "Its settings and feeds, until they are changed or deleted. Each change of a setting, with who made it, for 90 "
     "days. Answers given in it, without who asked, for 7 days, and their questions for 90 days. Its digests, until "
-    "they are removed, with what they have still to show; what they have shown, for 30 days; each change of one, with "
-    "who made it, for 90 days."
+    "they are removed, with what they have still to show; what they have shown, for 30 days; each change of one, "
+    "with who made it, for 90 days."
 )
 _REMOVED = "All of it is deleted 30 days after I am removed from the server."
 _ADMINS = "Its admins can see how much that is and delete it at once, with these same commands."
