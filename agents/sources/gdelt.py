@@ -27,7 +27,7 @@ from agents.fetch.waits import spoken
 from agents.resilience.limiter import upstream_host
 from agents.signal import Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import decode_items, has_words, take_turns
+from agents.sources.items import decode_items, has_words, take_turns, telling
 from agents.text import plain_html
 from agents.urls import canonical, domain
 
@@ -157,7 +157,7 @@ class Gdelt:
 
 def _words(query: str | None) -> tuple[list[str], list[str]]:
     """The words of a query that GDELT looks for, as many as it takes, and those that are too short for it."""
-    words = re.findall(r"\w+", query or "")
+    words = telling(re.findall(r"\w+", query or ""))
     long = [word for word in words if len(word) >= _SHORTEST_WORD]
     while sum(len(word) + 1 for word in long) > _SEARCH_CHARS:
         long.pop()

@@ -16,6 +16,12 @@ T = TypeVar("T")
 
 EXCERPT_CHARS = 300
 _HEADLINE_WORDS = 4
+_UNTELLING = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "has", "have", "how", "in", "into",
+    "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "were", "what", "when",
+    "where", "which", "who", "why", "will", "with",
+})  # fmt: skip
+"""Of English, which stand in any sentence."""
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Thai, Japanese and Chinese."""
 
@@ -73,12 +79,17 @@ def search_text(query: str | None) -> str:
     return text if re.search(r"\w", text) else ""
 
 
+def telling(words: Sequence[str]) -> list[str]:
+    """The words that are worth looking for, in order; all of them, where none tells more than the others."""
+    return [word for word in words if word.lower() not in _UNTELLING] or list(words)
+
+
 def has_words(query: str | None, *texts: str | None) -> bool:
-    """Whether each word of the query begins a word of the texts: for upstreams that cannot search themselves.
+    """Whether each telling word of the query begins a word of the texts: for upstreams that cannot search themselves.
 
     Of words that are not spaced apart nobody knows where they begin: they are anywhere.
     """
-    wanted = re.findall(r"\w+", (query or "").casefold())
+    wanted = telling(re.findall(r"\w+", (query or "").casefold()))
     text = " ".join(text for text in texts if text).casefold() if wanted else ""
     words = set(re.findall(r"\w+", text))
     return all(

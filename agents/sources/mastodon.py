@@ -29,7 +29,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, each_once, excerpt, has_words, headline, take_turns
+from agents.sources.items import count, decode_items, each_once, excerpt, has_words, headline, take_turns, telling
 from agents.text import plain, plain_html
 from agents.urls import canonical, domain
 
@@ -282,9 +282,10 @@ def _place(question: Question) -> _Place:
 def _as_tags(query: str | None) -> list[str]:
     """``machine learning`` as the tags machinelearning, machine and learning."""
     words = [word for word in re.findall(r"\w+", (query or "").lower()) if _TAG.fullmatch(word)]
-    telling = [word for word in words if len(word) > 2] or words
+    apart = telling(words)
+    apart = [word for word in apart if len(word) > 2] or apart
     joined = ["".join(words)] if 1 < len(words) <= _MOST_TAGS else []
-    return list(dict.fromkeys([*joined, *telling]))[:_MOST_TAGS]
+    return list(dict.fromkeys([*joined, *apart]))[:_MOST_TAGS]
 
 
 def _note(place: _Place, question: Question) -> str:

@@ -101,6 +101,13 @@ async def test_words_that_are_too_short_for_it_are_looked_for_in_titles() -> Non
     assert scan.note == "Words of fewer than three letters are looked for in titles only."
 
 
+async def test_words_of_any_sentence_are_looked_for_nowhere() -> None:
+    fetch = serving(article(1, title="Ukraine: war goes into its next year"))
+    scan = await read(fetch, "The war in Ukraine")
+    assert fetch.sent[0].params["query"] == "war Ukraine sourcelang:english"
+    assert (len(scan.signals), scan.note) == (1, "")
+
+
 async def test_a_search_is_never_longer_than_it_takes() -> None:
     fetch = serving()
     await read(fetch, "extraordinarily " * 40, options={"topic": "climate", "language": "x" * 20})

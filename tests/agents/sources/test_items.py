@@ -11,6 +11,7 @@ from agents.sources.items import each_once, has_words
         (None, ""),
         ("rust async", "Async in Rust, released"),
         ("relea", "Async in Rust, released"),
+        ("the state of Rust", "Rust: its state"),
         ("決定", "日本銀行が利上げを決定"),
         ("日本銀行 決定", "日本銀行が利上げを決定"),
         ("苹果 手机", "苹果公司发布新款手机"),
@@ -22,7 +23,9 @@ def test_words_are_found_where_they_begin_and_in_scripts_without_spaces_anywhere
     assert has_words(query, None, text)
 
 
-@pytest.mark.parametrize(("query", "text"), [("rust", "trust"), ("rust", ""), ("猫", "黒犬が好き"), ("は 猫", "猫")])
+@pytest.mark.parametrize(
+    ("query", "text"), [("rust", "trust"), ("rust", ""), ("猫", "黒犬が好き"), ("は 猫", "猫"), ("to be", "2b")]
+)
 def test_each_word_has_to_be_there(query: str, text: str) -> None:
     assert not has_words(query, text)
 

@@ -117,8 +117,8 @@ async def test_the_timeline_that_answers_the_question(
     [
         ("rust", ["rust"]),
         ("Machine Learning", ["machinelearning", "machine", "learning"]),
-        ("what is C", ["whatisc", "what"]),
-        ("a b", ["ab", "a", "b"]),
+        ("what is C", ["whatisc", "c"]),
+        ("x y", ["xy", "x", "y"]),
         ("one two three four five", ["one", "two", "three", "four"]),
         ("c++ 2026", ["c"]),
     ],
