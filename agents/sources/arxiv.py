@@ -22,7 +22,7 @@ from agents.signal import Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
 from agents.sources.feed_worker import Entry
 from agents.sources.feeds import ReadsFeeds
-from agents.sources.items import each_once, excerpt, moment, take_turns
+from agents.sources.items import each_once, excerpt, moment, take_turns, telling
 from agents.text import plain
 
 NAME = "arxiv"
@@ -131,7 +131,7 @@ class Arxiv:
 
 def _search(question: Question) -> str:
     """All of the words, in any of the categories; arXiv's own syntax is taken for plain words."""
-    words = re.findall(r"\w+", (question.query or "").lower())[:_MOST_WORDS]
+    words = telling(re.findall(r"\w+", (question.query or "").lower()))[:_MOST_WORDS]
     asked = question.options.get("category", "" if words else _DEFAULT_CATEGORY)
     categories = [f"cat:{each}{'.*' if each in _WITH_SUBJECTS else ''}" for each in asked.split("+") if each]
     anywhere = [f"({' OR '.join(categories)})"] if len(categories) > 1 else categories

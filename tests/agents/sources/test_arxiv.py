@@ -106,7 +106,8 @@ async def test_a_paper_becomes_a_signal_through_the_worker_that_reads_feeds(pars
         (None, {"category": "quant-ph"}, "cat:quant-ph"),
         (None, {"category": "cs.LG+stat"}, "(cat:cs.LG OR cat:stat.*)"),
         ("sparse attention", {}, "all:sparse AND all:attention"),
-        ("ti:x OR (y)", {"category": "math.NT"}, "all:ti AND all:x AND all:or AND all:y AND cat:math.NT"),
+        ("ti:x OR (y)", {"category": "math.NT"}, "all:ti AND all:x AND all:y AND cat:math.NT"),
+        ("Attention is all you need", {}, "all:attention AND all:all AND all:you AND all:need"),
         ("?!", {}, "cat:cs.*"),
     ],
 )
