@@ -12,7 +12,7 @@ from rapidfuzz import fuzz
 
 from agents.ranking.reading import Reading, read, words
 from agents.ranking.score import best_first
-from agents.ranking.similarity import NEGATIONS, Title, has_digit, same
+from agents.ranking.similarity import NEGATIONS, Title, exchanged, has_digit, same
 from agents.signal import AlsoIn, Signal
 
 MIN_WORDS = 4
@@ -129,21 +129,23 @@ class _Sets:
 
 
 def _union_equal(readings: Sequence[Reading], sets: _Sets) -> dict[int, Headline]:
-    """Join what has the same id, page or title; the first of each longer title goes on to be compared."""
+    """Join what has the same id, page, title or words; the first of each longer title goes on to be compared."""
     first: dict[tuple[str, object], int] = {}
     headlines: dict[int, Headline] = {}
     for place, reading in enumerate(readings):
-        keys: list[tuple[str, object]] = [("id", reading.signal.id), ("page", reading.page)]
-        long = len(reading.words) >= MIN_WORDS
-        if long:
+        title = ("title", reading.words)
+        if len(reading.words) >= MIN_WORDS and title not in first:
             headline = Headline.of(reading.words)
-            keys.append(("words", headline.ordered))
-        elif reading.words:
-            keys.append(("title", reading.words))
+            twin = first.setdefault(("words", headline.ordered), place)
+            if twin == place or exchanged(headlines[twin].title, headline.title):
+                headlines[place] = headline
+            else:
+                sets.union(twin, place)
+        keys: list[tuple[str, object]] = [("id", reading.signal.id), ("page", reading.page)]
+        if reading.words:
+            keys.append(title)
         for key in keys:
             sets.union(first.setdefault(key, place), place)
-        if long and first["words", headline.ordered] == place:
-            headlines[place] = headline
     return headlines
 
 
@@ -185,7 +187,7 @@ def alike(one: Headline, other: Headline) -> bool:
 
 
 def _spelled_alike(one: Headline, other: Headline) -> bool:
-    if one.facts != other.facts:
+    if one.facts != other.facts or exchanged(one.title, other.title):
         return False
     if fuzz.ratio(one.ordered, other.ordered, score_cutoff=MIN_RATIO) == 0.0:
         return False

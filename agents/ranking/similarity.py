@@ -188,13 +188,21 @@ def measures(one: Title, other: Title) -> tuple[float, ...]:
 
 def contradict(one: Title, other: Title) -> bool:
     """Whether two titles tell different stories however alike they are."""
-    if one.negated != other.negated or _swapped(one, other):
+    if one.negated != other.negated or exchanged(one, other) or _swapped(one, other):
         return True
     if one.figures - other.figures and other.figures - one.figures:
         return True
     if one.dates - other.dates and other.dates - one.dates:
         return True
     return any(other.sides.get(number, side) != side for number, side in one.sides.items())
+
+
+def exchanged(one: Title, other: Title) -> bool:
+    """Whether two words have changed places and nothing else: who did it to whom (``man bites dog``)."""
+    if one.count != other.count or one.stems != other.stems:
+        return False
+    differ = [pair for pair in zip(one.text.split(), other.text.split(), strict=True) if pair[0] != pair[1]]
+    return len(differ) == 2 and differ[0] == differ[1][::-1]
 
 
 def _swapped(one: Title, other: Title) -> bool:
@@ -208,6 +216,8 @@ def _swapped(one: Title, other: Title) -> bool:
         return False
     if not (_tells(my_own) or _tells(their_own)):
         return False
+    if my_own[0][0] != their_own[0][0]:  # not another spelling, but ``hire`` and ``fire``
+        return True
     return fuzz.ratio("".join(my_own), "".join(their_own)) < SPELLED_ALIKE
 
 
