@@ -82,10 +82,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _check(settings: Settings, *, offline: bool) -> int:
     from agents.sources import build_sources
-    from bot.check import Verdict, run_check, unknown_variables, variables
+    from bot.check import Verdict, misspelt, run_check
 
     found = run_check(settings, build_sources(settings), offline=offline)
-    for name in unknown_variables(variables()):
+    for name in misspelt():
         print(f"{name}: not a variable of this program; see .env.example for the right spelling")
     width = max(len(finding.what) for finding in found)
     for finding in found:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -146,14 +146,16 @@ def _traces(settings: Settings) -> tuple[Verdict, str]:
     return Verdict.OFF, "set OTEL_EXPORTER_OTLP_ENDPOINT to send them to a collector"
 
 
-def variables() -> dict[str, str | None]:
-    """What is set, in the environment and in ``.env``, by upper-case name."""
-    from_file = DotEnvSettingsSource(Settings).env_vars
-    return {name.upper(): value for name, value in {**from_file, **os.environ}.items()}
+def misspelt() -> list[str]:
+    """What is set, here and now, that looks as if it were meant for us and is not."""
+    return unknown_variables(os.environ, DotEnvSettingsSource(Settings).env_vars)
 
 
-def unknown_variables(environment: Mapping[str, object]) -> list[str]:
-    """Variables that look like ours but are not: a misspelling would otherwise be silent."""
+def unknown_variables(environment: Iterable[str], file: Iterable[str] = ()) -> list[str]:
+    """Names that are none of ours, in upper case: all of those in ``.env``, and of others those that look like ours.
+
+    A misspelling would otherwise be silent.
+    """
     known = {name.upper() for name in (*Settings.model_fields, *SourceSettings.model_fields)}
     ours = (
         "DISCORD_",
@@ -177,7 +179,8 @@ def unknown_variables(environment: Mapping[str, object]) -> list[str]:
         "HTTP_PORT",
         "WEBHOOK_",
     )
-    return sorted(name for name in environment if name.upper().startswith(ours) and name.upper() not in known)
+    alike = {name.upper() for name in environment if name.upper().startswith(ours)}
+    return sorted((alike | {name.upper() for name in file}) - known)
 
 
 def run_check(settings: Settings, sources: tuple[Source, ...], *, offline: bool) -> list[Finding]:

@@ -146,11 +146,17 @@ async def test_whether_events_are_taken_is_told_and_the_secret_is_not(settings: 
 
 
 def test_misspelt_variables_are_named() -> None:
-    names = {"DISCORD_TOKE": "x", "DISCORD_TOKEN": "x", "PATH": "x", "REDDIT_CLIENTID": "x", "reddit_url": "x"}
+    names = ("DISCORD_TOKE", "DISCORD_TOKEN", "PATH", "REDDIT_CLIENTID", "reddit_url")
     assert unknown_variables(names) == ["DISCORD_TOKE", "REDDIT_CLIENTID"]
-    assert unknown_variables({"HTTP_PROXY": "x", "WEBHOOK_SECRETS": "x", "HTTP_PORTS": "x"}) == [
-        "HTTP_PORTS", "WEBHOOK_SECRETS",
-    ]  # fmt: skip
+    assert unknown_variables(("HTTP_PROXY", "WEBHOOK_SECRETS", "HTTP_PORTS")) == ["HTTP_PORTS", "WEBHOOK_SECRETS"]
+
+
+def test_of_the_file_every_name_that_is_none_of_ours_is_named() -> None:
+    assert unknown_variables(("LOG_LEVL",), ("log_levl", "user_cooldown", "log_level")) == [
+        "LOG_LEVL",
+        "USER_COOLDOWN",
+    ]
+    assert unknown_variables(("LOG_DIR", "USER_COOLDOWN")) == [], "the environment belongs to others too"
 
 
 def test_the_command_prints_a_table_and_its_status(
