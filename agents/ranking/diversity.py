@@ -46,11 +46,6 @@ def _spread(leads: Sequence[Signal], keys_of: Keys, limit: int, chosen: dict[int
             chosen[place] = None
 
 
-def diverse(signals: Sequence[Signal], limit: int) -> tuple[Signal, ...]:
-    """The best ``limit`` of signals given best first, as ``first`` chooses them."""
-    return tuple(signals[place] for place in first(signals, limit, lambda signal: signal))
-
-
 def _author(signal: Signal) -> Iterator[tuple[str, str]]:
     if signal.author:
         yield signal.source, signal.author

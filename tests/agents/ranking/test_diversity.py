@@ -1,8 +1,9 @@
 """Near the top, nobody takes everything."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from agents.ranking.diversity import MOST_OF_ONE, diverse
+from agents.ranking.diversity import MOST_OF_ONE, first
 from agents.ranking.rank import rank
 from agents.signal import Signal
 from tests.agents.ranking.signals import DAY, NOW, signal
@@ -10,6 +11,11 @@ from tests.agents.ranking.signals import DAY, NOW, signal
 
 def by(author: str, number: int, **fields: str) -> Signal:
     return signal(number, age=timedelta(minutes=number), **fields).model_copy(update={"author": author})  # type: ignore[arg-type]
+
+
+def diverse(signals: Sequence[Signal], limit: int) -> tuple[Signal, ...]:
+    """The best of signals given best first."""
+    return tuple(signals[place] for place in first(signals, limit, lambda one: one))
 
 
 def test_an_author_has_at_most_three_of_the_first_places() -> None:
