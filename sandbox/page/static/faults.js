@@ -82,7 +82,10 @@ export function mountFaults(container, state, view, act) {
       "button",
       {
         "data-focus": "fail_discord",
-        onclick: () => act("fail_discord", { ...chosen, count: chosen.count === "" ? null : Number(chosen.count) }),
+        onclick: async () => {
+          const said = `Discord will ${FAULTS[chosen.what]} for ${PLACES[chosen.where]}: ${COUNTS[chosen.count]}.`;
+          tellDone(await act("fail_discord", { ...chosen, count: chosen.count === "" ? null : Number(chosen.count) }), () => said);
+        },
       },
       "Make it fail",
     );
@@ -132,8 +135,18 @@ export function mountFaults(container, state, view, act) {
     return part(
       state.controls.bot.shares_clock ? "Clock" : "Discord's clock",
       h("p", { class: "dim" }, `It is ${ahead === 0 ? "right" : `${span(ahead)} ahead`}. Tokens of interactions and times on this page follow it. ${bots}`),
-      row(...Object.entries(ADVANCES).map(([label, seconds]) => button(`+ ${label}`, "advance", { seconds }))),
+      row(...Object.entries(ADVANCES).map(([label, seconds]) => advance(`+ ${label}`, seconds))),
     );
+  }
+
+  function advance(label, seconds) {
+    const pass = async () => tellDone(await act("advance", { seconds }), () => `The clock is ${span(state.controls.ahead_s)} ahead.`);
+    return h("button", { "data-focus": `advance-${label}`, onclick: pass }, label);
+  }
+
+  /** What was done shows elsewhere in the panel, where readers of the screen do not hear it. */
+  function tellDone(result, said) {
+    if (result !== undefined) view.tell(said());
   }
 
   function server() {
