@@ -25,7 +25,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt, headline, search_text, take_turns
+from agents.sources.items import count, decode_items, excerpt, headline, is_moment, search_text, take_turns
 from agents.text import plain
 from agents.urls import canonical, domain
 
@@ -228,13 +228,13 @@ def _signal(post: _Post, now: datetime) -> Signal | None:
 def _written(post: _Post, now: datetime) -> datetime | None:
     """When it was written or, if that is later or cannot be read, first seen: authors may claim any time."""
     seen = post.indexedAt
-    if seen.tzinfo is None:
+    if not is_moment(seen):
         return None
     try:
         written = datetime.fromisoformat(post.record.createdAt or "")
     except ValueError:
         written = seen
-    return min(written if written.tzinfo else seen, seen, now)
+    return min(written if is_moment(written) else seen, seen, now)
 
 
 def _bears(values: frozenset[str] | set[str], labels: list[_Label] | None) -> bool:

@@ -37,6 +37,7 @@ from agents.sources.items import (
     excerpt,
     excerpt_html,
     has_words,
+    is_moment,
     outcomes,
     search_text,
     take_turns,
@@ -296,7 +297,7 @@ def _of_repository(repository: _Repository) -> Signal | None:
     page = canonical(repository.html_url)
     about = plain(repository.description, 240)
     title = plain(f"{repository.full_name}: {about}" if about else repository.full_name, 300)
-    if page is None or title is None or repository.created_at.tzinfo is None:
+    if page is None or title is None or not is_moment(repository.created_at):
         return None
     return Signal(
         id=f"{NAME}:repository:{repository.id}",
@@ -313,7 +314,7 @@ def _of_repository(repository: _Repository) -> Signal | None:
 def _of_issue(issue: _Issue) -> Signal | None:
     page = canonical(issue.html_url)
     title = plain(issue.title, 300)
-    if page is None or title is None or issue.created_at.tzinfo is None:
+    if page is None or title is None or not is_moment(issue.created_at):
         return None
     return Signal(
         id=f"{NAME}:issue:{issue.id}",
@@ -331,7 +332,7 @@ def _of_issue(issue: _Issue) -> Signal | None:
 def _of_release(release: _Release, repository: str) -> Signal | None:
     page = canonical(release.html_url)
     tag, name = plain(release.tag_name, 100), plain(release.name, 200)
-    if page is None or tag is None or release.draft or release.published_at.tzinfo is None:
+    if page is None or tag is None or release.draft or not is_moment(release.published_at):
         return None
     repository = _repository_of(page) or repository
     named = name if name and tag.casefold() in name.casefold() else ": ".join(filter(None, (tag, name)))

@@ -114,6 +114,14 @@ def moment(epoch_s: float) -> datetime | None:
         return None
 
 
+def is_moment(when: datetime) -> bool:
+    """Whether a time that was sent is one: it has a zone, and lies within the calendar in UTC too."""
+    try:
+        return when.tzinfo is not None and bool(when.astimezone(UTC))
+    except OverflowError:
+        return False
+
+
 def count(value: int | None) -> int | None:
     """A count as ``Engagement`` takes it: never below 0, unknown stays None, absurd ones are unknown."""
     if value is None or value >= 2**63:

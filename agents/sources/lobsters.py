@@ -23,7 +23,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, each_once, excerpt_html, has_words
+from agents.sources.items import count, decode_items, each_once, excerpt_html, has_words, is_moment
 from agents.text import plain
 from agents.urls import canonical
 
@@ -142,7 +142,7 @@ class Lobsters:
     def _signal(self, story: _Story, question: Question) -> Signal | None:
         """The story as a signal; None for what cannot be used, is older than asked for or has not the words."""
         title, text = plain(story.title, 300), excerpt_html(story.description)
-        if not title or not _ID.fullmatch(story.short_id) or story.created_at.tzinfo is None:
+        if not title or not _ID.fullmatch(story.short_id) or not is_moment(story.created_at):
             return None
         if story.created_at < question.since or not has_words(question.query, title, text, *(story.tags or ())):
             return None
@@ -174,4 +174,4 @@ def _path(question: Question, number: int) -> str:
 
 
 def _is_before(story: _Story, moment: datetime) -> bool:
-    return story.created_at.tzinfo is not None and story.created_at < moment
+    return is_moment(story.created_at) and story.created_at < moment

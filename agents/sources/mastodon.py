@@ -29,7 +29,17 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Option, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, each_once, excerpt, has_words, headline, take_turns, telling
+from agents.sources.items import (
+    count,
+    decode_items,
+    each_once,
+    excerpt,
+    has_words,
+    headline,
+    is_moment,
+    take_turns,
+    telling,
+)
 from agents.text import plain, plain_html
 from agents.urls import canonical, domain
 
@@ -188,7 +198,7 @@ class Mastodon:
                     raise
                 return Scan(tuple(found.values()), f"Only the first posts arrived: {error.sentence}", partial=True)
             found |= await self._signals(statuses, place, question)
-            oldest = min((status.created_at for status in statuses if status.created_at.tzinfo), default=None)
+            oldest = min((status.created_at for status in statuses if is_moment(status.created_at)), default=None)
             if len(statuses) < _PAGE_ITEMS // 2 or oldest is None or oldest < question.since:
                 return Scan(tuple(found.values()), note=_note(place, question))
             last = statuses[-1].id
@@ -244,7 +254,7 @@ class Mastodon:
             return None
         title, rest = _title(status, text)
         page = canonical(status.url or "")
-        if title is None or page is None or status.created_at.tzinfo is None:
+        if title is None or page is None or not is_moment(status.created_at):
             return None
         link = canonical(status.card.url) if status.card and status.card.url else None
         names = _names(status)

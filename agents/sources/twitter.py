@@ -36,7 +36,7 @@ from agents.fetch.waits import used_up_s
 from agents.resilience.limiter import upstream_host
 from agents.signal import Engagement, Signal, Timeframe
 from agents.source import HostLimit, Question, Scan, SourceSpec
-from agents.sources.items import count, decode_items, excerpt, headline
+from agents.sources.items import count, decode_items, excerpt, headline, is_moment
 from agents.spend import DailySpend
 from agents.text import plain
 from agents.urls import canonical, domain
@@ -256,7 +256,7 @@ def _names(page: _Page) -> dict[str, str]:
 
 
 def _signal(post: _Post, names: Mapping[str, str]) -> Signal | None:
-    if not (post.id.isascii() and post.id.isdigit()) or post.created_at.tzinfo is None:
+    if not (post.id.isascii() and post.id.isdigit()) or not is_moment(post.created_at):
         return None
     note = post.note_tweet or post.note_post
     text = html.unescape((note.text if note else None) or post.text)

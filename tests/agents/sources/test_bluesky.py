@@ -202,6 +202,7 @@ async def test_an_author_may_claim_an_earlier_time_but_no_later_one(claimed: str
         {"author": {}},
         {"indexedAt": "yesterday"},
         {"indexedAt": "2026-11-20T10:00:00"},
+        {"indexedAt": "9999-12-31T23:59:59-23:59"},
         {"indexedAt": "2020-11-20T10:00:00Z"},
     ],
     ids=str,

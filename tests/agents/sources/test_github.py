@@ -271,6 +271,7 @@ async def test_releases_of_nobody_in_particular_ask_whose() -> None:
         {"html_url": "javascript:alert(1)"},
         {"created_at": "yesterday"},
         {"created_at": "2026-11-20T10:00:00"},
+        {"created_at": "9999-12-31T23:59:59-23:59"},
         {"created_at": "2020-11-20T10:00:00Z"},
         {"stargazers_count": "many"},
     ],

@@ -77,6 +77,7 @@ async def test_what_cannot_be_used_costs_no_other() -> None:
     page = [
         story(2, created_at="yesterday"),
         story(3, created_at="2026-11-20T10:00:00"),
+        story(8, created_at="9999-12-31T23:59:59-23:59"),
         story(4, title=None),
         story(5, title="\u200b"),
         story(6, short_id="a/b"),

@@ -211,6 +211,7 @@ async def test_unknown_counts_stay_unknown() -> None:
         {"id": "../1"},
         {"created_at": "yesterday"},
         {"created_at": "2026-11-20T10:00:00"},
+        {"created_at": "0001-01-01T00:00:00+23:59"},
         {"created_at": "2020-11-20T10:00:00Z"},
         {"content": None},
         {"content": "<p>\u202e</p>"},

@@ -268,7 +268,15 @@ def test_without_words_a_general_query_is_sent(typed: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"id": "../1"}, {"text": ""}, {"created_at": "soon"}, {"created_at": "2026-11-20T10:00:00"}], ids=str
+    "fields",
+    [
+        {"id": "../1"},
+        {"text": ""},
+        {"created_at": "soon"},
+        {"created_at": "2026-11-20T10:00:00"},
+        {"created_at": "9999-12-31T23:59:59-23:59"},
+    ],
+    ids=str,
 )
 async def test_a_post_that_cannot_be_used_costs_no_other(spend: DailySpend, fields: dict[str, Any]) -> None:
     scan = await source(spend).scan(question("x"), serving(page(post(1, **fields), post(2))))
