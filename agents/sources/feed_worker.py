@@ -101,8 +101,6 @@ class Feed(msgspec.Struct):
 
     title: str
     entries: list[Entry]
-    more: bool = False
-    """Whether there were more items than asked for."""
 
 
 class FeedLink(msgspec.Struct):
@@ -188,24 +186,23 @@ def read_feed(text: str, max_items: int) -> Feed:
         return _read_json(text, max_items)
     if start != "<" or _WEB_PAGE.match(text):
         raise NotAFeed("What came is not a feed.")
-    text, more = _first_items(text, max_items)
+    text = _first_items(text, max_items)
     feed = _read_fast(text, max_items)
     if feed is None or not feed.entries:
         feed = _read_slowly(text, max_items) or feed
     if feed is None:
         raise NotAFeed("What came is not a feed.")
-    feed.more = more
     return feed
 
 
-def _first_items(text: str, max_items: int) -> tuple[str, bool]:
+def _first_items(text: str, max_items: int) -> str:
     """The text up to the end of its last wanted item: the parsers build all items that they are given."""
     if text.count("</") <= max_items:
-        return text, False
+        return text
     for number, end in enumerate(_ITEM_END.finditer(text), 1):
         if number == max_items:
-            return text[: end.end()], _ITEM_END.search(text, end.end()) is not None
-    return text, False
+            return text[: end.end()]
+    return text
 
 
 def _read_fast(text: str, max_items: int) -> Feed | None:
@@ -321,7 +318,7 @@ def _read_json(text: str, max_items: int) -> Feed:
         raise NotAFeed("What came is JSON, but not a JSON Feed.") from error
     items = (_json_entry(item) for item in _json_items(feed.items))
     entries = [entry for entry, _ in zip(items, range(max_items), strict=False)]
-    return Feed(_text(feed.title), entries, more=len(feed.items) > max_items)
+    return Feed(_text(feed.title), entries)
 
 
 def _json_items(raws: Iterable[msgspec.Raw]) -> Iterator[_JsonItem]:
