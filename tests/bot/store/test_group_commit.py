@@ -105,7 +105,7 @@ async def test_a_bug_tells_those_who_wait_and_is_logged(
 async def test_whose_turn_does_not_come_in_time_is_withdrawn_and_whose_came_is_in_doubt(
     database: Database, notes: Notes
 ) -> None:
-    line = GroupCommit(database, "notes", timeout_s=0.05)
+    line = GroupCommit(database, "notes", timeout_s=0.5)
     notes.gate.clear()
     first = asyncio.create_task(line.do(notes.write, 0))
     await begun(notes)
