@@ -377,7 +377,7 @@ def keep_the_loop_responsive() -> None:
     are looked through less often than by default: with ten answers under way, most of them are still needed.
     """
     sys.setswitchinterval(0.0003)
-    gc.set_threshold(5_000, 20, 20)
+    gc.set_threshold(2_000, 5, 20)
     gc.collect()
     gc.freeze()
 
