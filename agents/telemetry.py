@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from threading import Thread
@@ -27,6 +27,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-
 _TRACE: ContextVar[str | None] = ContextVar("traceparent", default=None)
 """The current trace where no SDK is installed. OpenTelemetry's own context would do, at several times the cost, and
 its spans would all have the id 0."""
+_IN_PLACE: AbstractContextManager[Span] = nullcontext(trace.INVALID_SPAN)
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _NOT_PLAIN = frozenset(" =\"'\\")
 
@@ -79,23 +80,34 @@ def _parse(header: str | None) -> SpanContext | None:
     return parsed if parsed.is_valid else None
 
 
-@contextmanager
 def span(
     name: str, attributes: Mapping[str, AttributeValue] | None = None, *, parent: str | None = None
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """Run the block in a span; an exception marks it failed and passes on.
 
     ``parent`` is an event's ``traceparent``; without one the current span is the parent, and where there is none
     a new trace begins. Never put a query string or a secret into ``attributes``.
     """
-    if _no_sdk():
-        token = _enter_trace(parent)
-        try:
-            yield trace.INVALID_SPAN
-        finally:
-            if token is not None:
-                _TRACE.reset(token)
-        return
+    if not _no_sdk():
+        return _recorded(name, attributes, parent)
+    current = _TRACE.get()
+    if current is not None and parent in (None, current):  # as nearly always
+        return _IN_PLACE
+    return _traced(parent)
+
+
+@contextmanager
+def _traced(parent: str | None) -> Iterator[Span]:
+    token = _enter_trace(parent)
+    try:
+        yield trace.INVALID_SPAN
+    finally:
+        if token is not None:
+            _TRACE.reset(token)
+
+
+@contextmanager
+def _recorded(name: str, attributes: Mapping[str, AttributeValue] | None, parent: str | None) -> Iterator[Span]:
     remote = _parse(parent)
     with _TRACER.start_as_current_span(
         name,

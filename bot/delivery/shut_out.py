@@ -4,15 +4,12 @@ Whatever is asked meanwhile is refused, too, and counts as another request that 
 people use would never be let in again.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 from discord.webhook.async_ import AsyncWebhookAdapter
-
-T = TypeVar("T")
 
 
 class Banned(ConnectionError):
@@ -32,16 +29,15 @@ class Ban(Protocol):
         ...
 
 
-async def _unless_banned(ban: Ban, request: Callable[[], Awaitable[T]]) -> T:
+def _refuse_while_banned(ban: Ban) -> None:
     if ban.shut_out_s:
         raise Banned
-    try:
-        return await request()
-    except discord.HTTPException as error:
-        if error.status == 429 and not error.response.headers.get("Via"):
-            ban.shut_out()
-            raise Banned from error
-        raise
+
+
+def _look_for_ban(ban: Ban, error: discord.HTTPException) -> None:
+    if error.status == 429 and not error.response.headers.get("Via"):
+        ban.shut_out()
+        raise Banned from error
 
 
 class InteractionRequests(AsyncWebhookAdapter):
@@ -53,8 +49,12 @@ class InteractionRequests(AsyncWebhookAdapter):
 
     async def request(self, route: Route, session: aiohttp.ClientSession, **options: Any) -> Any:
         """See the client. Raises ``Banned`` beside what it raises."""
-        request = super().request
-        return await _unless_banned(self._ban, lambda: request(route, session, **options))
+        _refuse_while_banned(self._ban)
+        try:
+            return await super().request(route, session, **options)
+        except discord.HTTPException as error:
+            _look_for_ban(self._ban, error)
+            raise
 
 
 def guard_client(http: HTTPClient, ban: Ban) -> None:
@@ -62,6 +62,11 @@ def guard_client(http: HTTPClient, ban: Ban) -> None:
     request = http.request
 
     async def guarded(route: Route, **options: Any) -> Any:
-        return await _unless_banned(ban, lambda: request(route, **options))
+        _refuse_while_banned(ban)
+        try:
+            return await request(route, **options)
+        except discord.HTTPException as error:
+            _look_for_ban(ban, error)
+            raise
 
     http.request = guarded  # type: ignore[method-assign]  # there is no public way into it
