@@ -188,13 +188,15 @@ def measures(one: Title, other: Title) -> tuple[float, ...]:
 
 def contradict(one: Title, other: Title) -> bool:
     """Whether two titles tell different stories however alike they are."""
-    if one.negated != other.negated or exchanged(one, other) or _swapped(one, other):
+    if one.negated != other.negated:
         return True
     if one.figures - other.figures and other.figures - one.figures:
         return True
     if one.dates - other.dates and other.dates - one.dates:
         return True
-    return any(other.sides.get(number, side) != side for number, side in one.sides.items())
+    if one.sides and any(other.sides.get(number, side) != side for number, side in one.sides.items()):
+        return True
+    return exchanged(one, other) or _swapped(one, other)  # last: word by word
 
 
 def exchanged(one: Title, other: Title) -> bool:
