@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from threading import Thread
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -29,6 +30,9 @@ _TRACE: ContextVar[str | None] = ContextVar("traceparent", default=None)
 its spans would all have the id 0."""
 _IN_PLACE: AbstractContextManager[Span] = nullcontext(trace.INVALID_SPAN)
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()} | {
+    "exception": logging.ERROR
+}
 _NOT_PLAIN = frozenset(" =\"'\\")
 
 
@@ -39,11 +43,20 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     """
     bound: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        processors=[structlog.stdlib.filter_by_level, _add_trace_id, structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=_BoundLogger,
+        processors=[_add_trace_id, structlog.stdlib.render_to_log_kwargs],
         cache_logger_on_first_use=True,
     )
     return bound
+
+
+class _BoundLogger(structlog.stdlib.BoundLogger):
+    """structlog's, which asks last what costs least: whether the line is wanted at all."""
+
+    def _proxy_to_logger(self, method_name: str, event: str | None = None, *event_args: str, **event_kw: Any) -> Any:
+        if not self._logger.isEnabledFor(_LEVELS[method_name]):
+            return None
+        return super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
 
 
 def _add_trace_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -155,6 +168,7 @@ def set_up_logging(level: str, *, as_json: bool) -> None:
     """
     # What no line here shows need not be found out for each (Python's logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as it says there: who called
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if as_json else _TextLines())
     root = logging.getLogger()

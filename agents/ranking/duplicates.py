@@ -31,7 +31,7 @@ _RAREST = 8
 _SHARED = 2
 """Titles of one story share two of their eight rarest stems, as comparing all has found of 99 pairs in 100."""
 _CANDIDATES_PER_STEM = 32
-_COMPARED_PER_TITLE = 24
+_COMPARED_PER_TITLE = 12
 """Bound the work on titles that all share their rarest words; those with most of them in common come first."""
 
 

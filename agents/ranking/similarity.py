@@ -151,6 +151,8 @@ def same(one: Title, other: Title) -> bool:
     """Whether two titles tell the same story: right 19 times of 20 when it says so, and silent about most."""
     if one.text == other.text:
         return True
+    if _contradict_in_figures(one, other):  # costs least, and decides most
+        return False
     shared = _shared(one, other)
     if shared < LEAST_SHARED * (one.weight + other.weight - shared) or contradict(one, other):
         return False
@@ -188,15 +190,17 @@ def measures(one: Title, other: Title) -> tuple[float, ...]:
 
 def contradict(one: Title, other: Title) -> bool:
     """Whether two titles tell different stories however alike they are."""
-    if one.negated != other.negated:
-        return True
-    if one.figures - other.figures and other.figures - one.figures:
+    if one.negated != other.negated or _contradict_in_figures(one, other):
         return True
     if one.dates - other.dates and other.dates - one.dates:
         return True
     if one.sides and any(other.sides.get(number, side) != side for number, side in one.sides.items()):
         return True
     return exchanged(one, other) or _swapped(one, other)  # last: word by word
+
+
+def _contradict_in_figures(one: Title, other: Title) -> bool:
+    return bool(one.figures - other.figures and other.figures - one.figures)
 
 
 def exchanged(one: Title, other: Title) -> bool:
