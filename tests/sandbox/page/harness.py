@@ -65,10 +65,6 @@ class Harness:
         return [given for called, given in made if called == name]
 
 
-LONG_MS = 50.0
-"""A task of the browser's main thread that takes longer is felt."""
-
-
 async def longest_task_ms(tab: Tab, script: str, argument: Any = None) -> float:
     """Evaluate the script; how long the longest task of the main thread kept it meanwhile.
 
@@ -87,16 +83,6 @@ async def longest_task_ms(tab: Tab, script: str, argument: Any = None) -> float:
     ]
     assert tasks, "nothing was traced"
     return max(tasks)
-
-
-async def least_of_longest_ms(tab: Tab, script: str, argument: Any = None) -> float:
-    """As ``longest_task_ms``, the least of up to three times: what is slow is so each time, a busy machine is not."""
-    measured = []
-    for _ in range(3):
-        measured.append(await longest_task_ms(tab, script, argument))
-        if measured[-1] < LONG_MS:
-            break
-    return min(measured)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
